@@ -1,0 +1,251 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRnn;
+
+/// <summary>The arithmetic of a model: what its weights and activations are made of.</summary>
+public enum Precision
+{
+    /// <summary>IEEE single throughout.</summary>
+    Float32 = 1,
+
+    /// <summary>int8 weights, int8 input and hidden activations.</summary>
+    Int8 = 2,
+
+    /// <summary>int8 weights, int16 input and hidden activations.</summary>
+    Int8x16 = 3,
+}
+
+/// <summary>The kinds of layer.</summary>
+public enum LayerKind
+{
+    /// <summary>h = tanh(W_ih·x + W_hh·h + b), or relu.</summary>
+    SimpleRnn = 1,
+
+    /// <summary>Long short-term memory, gates in the order i f g o.</summary>
+    Lstm = 2,
+
+    /// <summary>Gated recurrent unit, gates in the order r z n.</summary>
+    Gru = 3,
+
+    /// <summary>y = W·x + b; the last layer of every model is one.</summary>
+    Dense = 4,
+}
+
+/// <summary>The function applied to a layer's result.</summary>
+public enum Activation
+{
+    /// <summary>tanh for recurrent layers, none for dense ones (the head's scores are the softmax of its logits).</summary>
+    Default = 0,
+
+    /// <summary>max(0, x), for SimpleRNN and for dense layers before the head.</summary>
+    Relu = 1,
+}
+
+/// <summary>How a model sees an endless stream.</summary>
+public enum StreamMode
+{
+    /// <summary>Every <see cref="RnnModel.Hop"/> steps, one output for the last <see cref="RnnModel.Window"/> steps.</summary>
+    Window = 0,
+
+    /// <summary>The state is carried on for ever, one output a step.</summary>
+    Continuous = 1,
+}
+
+/// <summary>The element type of a <see cref="Tensor"/>.</summary>
+public enum TensorType
+{
+    /// <summary>IEEE single, little-endian.</summary>
+    Float32 = 1,
+
+    /// <summary>Symmetric int8 from -127 to 127, one scale per row.</summary>
+    Int8 = 2,
+}
+
+/// <summary>
+/// A matrix <c>[Rows, Columns]</c>, row-major, over bytes it does not own (usually a part of the file that was read);
+/// a vector has one column.
+/// </summary>
+public sealed record Tensor(TensorType Type, int Rows, int Columns, ReadOnlyMemory<byte> Data, ReadOnlyMemory<byte> ScaleData)
+{
+    /// <summary>The elements of a <see cref="TensorType.Float32"/> tensor.</summary>
+    public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Data.Span);
+
+    /// <summary>The elements of a <see cref="TensorType.Int8"/> tensor.</summary>
+    public ReadOnlySpan<sbyte> Int8s => MemoryMarshal.Cast<byte, sbyte>(Data.Span);
+
+    /// <summary>Real weight per integer, for each row of a <see cref="TensorType.Int8"/> tensor: float32 <c>[Rows]</c>.</summary>
+    public ReadOnlySpan<float> Scales => MemoryMarshal.Cast<byte, float>(ScaleData.Span);
+
+    /// <summary>Makes a float tensor from a copy of <paramref name="values"/>, which are <c>[rows, columns]</c>.</summary>
+    public static Tensor FromFloats(int rows, int columns, ReadOnlySpan<float> values)
+    {
+        if (values.Length != rows * columns)
+            throw new ArgumentException($"{values.Length} values do not fill {rows} × {columns}.", nameof(values));
+        return new(TensorType.Float32, rows, columns, MemoryMarshal.AsBytes(values).ToArray(), default);
+    }
+
+    /// <summary>Makes an int8 tensor from copies of <paramref name="values"/> and one scale per row.</summary>
+    public static Tensor FromInt8s(int rows, int columns, ReadOnlySpan<sbyte> values, ReadOnlySpan<float> scales)
+    {
+        if (values.Length != rows * columns || scales.Length != rows)
+            throw new ArgumentException($"{values.Length} values and {scales.Length} scales do not fill {rows} × {columns}.");
+        return new(TensorType.Int8, rows, columns, MemoryMarshal.AsBytes(values).ToArray(), MemoryMarshal.AsBytes(scales).ToArray());
+    }
+}
+
+/// <summary>One layer. Gates are stacked in the rows of its tensors.</summary>
+public sealed record RnnLayer
+{
+    /// <summary>What the layer computes.</summary>
+    public required LayerKind Kind { get; init; }
+
+    /// <summary>Values it reads a step.</summary>
+    public required int InputSize { get; init; }
+
+    /// <summary>Values it gives a step: the hidden size, or a dense layer's outputs.</summary>
+    public required int Units { get; init; }
+
+    /// <summary>The function applied to the result.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>GRU: the reset gate multiplies the state before the recurrent product, which is not PyTorch's form.</summary>
+    public bool ResetBefore { get; init; }
+
+    /// <summary><c>[Gates·Units, InputSize]</c></summary>
+    public required Tensor WeightIh { get; init; }
+
+    /// <summary><c>[Gates·Units, Units]</c>; null for a dense layer.</summary>
+    public Tensor? WeightHh { get; init; }
+
+    /// <summary>float32 <c>[Gates·Units]</c></summary>
+    public required Tensor BiasIh { get; init; }
+
+    /// <summary>float32 <c>[Gates·Units]</c>, or null for zeros.</summary>
+    public Tensor? BiasHh { get; init; }
+
+    /// <summary>Quantized: real input = InputScale × integer.</summary>
+    public float InputScale { get; init; }
+
+    /// <summary>Quantized: real output = OutputScale × integer.</summary>
+    public float OutputScale { get; init; }
+
+    /// <summary>Quantized LSTM: real cell state = integer × 2^-CellFractionBits; 1 to 15.</summary>
+    public int CellFractionBits { get; init; }
+
+    /// <summary>Gates of the cell: 1, 4 (LSTM) or 3 (GRU).</summary>
+    public int Gates => GatesOf(Kind);
+
+    /// <summary>Whether the layer carries a state from step to step.</summary>
+    public bool IsRecurrent => Kind != LayerKind.Dense;
+
+    /// <summary>Gates of a cell of this kind.</summary>
+    public static int GatesOf(LayerKind kind) => kind switch { LayerKind.Lstm => 4, LayerKind.Gru => 3, _ => 1 };
+}
+
+/// <summary>Where a model comes from.</summary>
+/// <param name="DataSet">Name of the data, without a path.</param>
+/// <param name="Seed">Seed of weights and shuffling.</param>
+/// <param name="ValidationAccuracy">0 to 1; 0 when it was not measured.</param>
+/// <param name="TestAccuracy">0 to 1, of this precision; 0 when it was not measured.</param>
+/// <param name="ToolVersion">Version of the program that wrote the file.</param>
+public sealed record TrainingProvenance(
+    string DataSet, ulong Seed, float ValidationAccuracy, float TestAccuracy, string ToolVersion);
+
+/// <summary>
+/// A short run with known outcome: channel c of step t reads
+/// <c>mean[c] + deviation[c] · Input[(t · channels + c) mod length] / 32</c>.
+/// </summary>
+/// <param name="Input">1 to 256 numbers.</param>
+/// <param name="Steps">1 to 64, from a zero state.</param>
+/// <param name="Scores">float32 <c>[labels]</c>, the exact bytes after the last step.</param>
+public sealed record SelfTest(ReadOnlyMemory<byte> Input, int Steps, ReadOnlyMemory<byte> Scores)
+{
+    /// <summary>Writes the readings of step <paramref name="step"/> into <paramref name="readings"/>.</summary>
+    public void Readings(RnnModel model, int step, Span<float> readings)
+    {
+        var input = Input.Span;
+        var mean = model.Mean.Floats;
+        var deviation = model.Deviation.Floats;
+        for (int c = 0; c < readings.Length; c++)
+        {
+            float normalised = (sbyte)input[(step * readings.Length + c) % input.Length] / 32f;
+            readings[c] = MathF.FusedMultiplyAdd(deviation[c], normalised, mean[c]);
+        }
+    }
+}
+
+/// <summary>
+/// A trained network with everything the board needs to run it. Immutable; made by the reader, the trainer or the
+/// quantizer, which all hold to the limits below.
+/// </summary>
+public sealed record RnnModel
+{
+    /// <summary>The format version this program writes, and the newest it reads.</summary>
+    public const int CurrentFormatVersion = 1;
+
+    /// <summary>The arithmetic this program computes with: equal numeric versions give equal bits.</summary>
+    public const int CurrentNumericVersion = 1;
+
+    /// <summary>Most layers of a model.</summary>
+    public const int MaxLayers = 16;
+
+    /// <summary>Most units of a layer.</summary>
+    public const int MaxUnits = 4096;
+
+    /// <summary>Most inputs a step.</summary>
+    public const int MaxInputs = 4096;
+
+    /// <summary>Most labels.</summary>
+    public const int MaxLabels = 1024;
+
+    /// <summary>Most UTF-8 bytes of a label or a channel name.</summary>
+    public const int MaxNameBytes = 64;
+
+    /// <summary>Most windows that overlap at any step: Window / Hop, rounded up.</summary>
+    public const int MaxOverlap = 64;
+
+    /// <summary>What weights and activations are made of.</summary>
+    public required Precision Precision { get; init; }
+
+    /// <summary>Recurrent layers first, then dense ones; the last is the head.</summary>
+    public required IReadOnlyList<RnnLayer> Layers { get; init; }
+
+    /// <summary>One per unit of the head.</summary>
+    public required IReadOnlyList<string> Labels { get; init; }
+
+    /// <summary>Names of the input channels, or empty.</summary>
+    public IReadOnlyList<string> Channels { get; init; } = [];
+
+    /// <summary>float32 <c>[InputSize]</c> in the sensor's units.</summary>
+    public required Tensor Mean { get; init; }
+
+    /// <summary>float32 <c>[InputSize]</c>, positive: normalised = (reading - mean) / deviation.</summary>
+    public required Tensor Deviation { get; init; }
+
+    /// <summary>Steps a second, 0 when unknown.</summary>
+    public float SampleRateHz { get; init; }
+
+    /// <summary>How the model sees a stream.</summary>
+    public StreamMode StreamMode { get; init; }
+
+    /// <summary>Steps of a window; 0 in continuous mode.</summary>
+    public int Window { get; init; }
+
+    /// <summary>Steps from one window to the next; 0 in continuous mode.</summary>
+    public int Hop { get; init; }
+
+    /// <summary>Scores below it are reported as no class; 0 always reports the largest.</summary>
+    public float Threshold { get; init; }
+
+    /// <summary>Where the model comes from.</summary>
+    public TrainingProvenance? Training { get; init; }
+
+    /// <summary>A short run with known outcome.</summary>
+    public SelfTest? SelfTest { get; init; }
+
+    /// <summary>Readings a step.</summary>
+    public int InputSize => Layers[0].InputSize;
+
+    /// <summary>The CRC-32C of the file it was read from; 0 when it was not read from one.</summary>
+    public uint Checksum { get; init; }
+}
