@@ -137,12 +137,12 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         // At most 4 · 4,096 rows of 4,096: no product below leaves 31 bits but the bytes of floats, which are long.
         int rows = RnnLayer.GatesOf(Kind) * (int)_units;
         var weights = _quantized ? TensorType.Int8 : TensorType.Float32;
-        return Tensor("weight_ih", _weightIh, weights, rows, (int)_inputSize) ??
-            (IsRecurrent ? Tensor("weight_hh", _weightHh, weights, rows, (int)_units) : Absent("weight_hh", _weightHh)) ??
-            Tensor("bias_ih", _biasIh, TensorType.Float32, rows, 1) ??
-            (IsRecurrent && _biasHh is not null
-                ? Tensor("bias_hh", _biasHh, TensorType.Float32, rows, 1)
-                : Absent("bias_hh", _biasHh));
+        string? error = Tensor("weight_ih", _weightIh, weights, rows, (int)_inputSize) ??
+            Tensor("bias_ih", _biasIh, TensorType.Float32, rows, 1);
+        if (!IsRecurrent)
+            return error ?? Absent("weight_hh", _weightHh) ?? Absent("bias_hh", _biasHh);
+        return error ?? Tensor("weight_hh", _weightHh, weights, rows, (int)_units) ??
+            (_biasHh is null ? null : Tensor("bias_hh", _biasHh, TensorType.Float32, rows, 1));
     }
 
     private static string? Absent(string name, Tensor? tensor) =>

@@ -42,7 +42,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     public string? Check() =>
         Locate() ?? Layers() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest();
 
-    /// <summary>The model, after <see cref="Check"/> found nothing wrong. Names are the last thing to be made.</summary>
+    /// <summary>The model, after <see cref="Check"/> found nothing wrong; names are made last.</summary>
     public RnnModel ToModel(uint checksum) => new()
     {
         Precision = _precision,
@@ -69,7 +69,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         {
             // The version decides what all other fields mean, so it comes first in every version of the format.
             if (wire.Field != 1 && !wire.Has(1))
-                return $"the file begins with field {wire.Field}, expected field 1 (format_version): not an .ernn model";
+                return $"the file begins with field {wire.Field}, expected 1 (format_version): it is no .ernn model";
             switch (wire.Field)
             {
                 case 1: FormatVersion(ref wire); break;
@@ -136,7 +136,9 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         var head = _layers[^1];
         if (head.IsRecurrent)
             return $"layer {_layerCount} is the last and recurrent, expected a dense layer as head";
-        return head.Units == _labelCount ? null : $"labels has {_labelCount} entries, expected {head.Units}, the units of the head";
+        return head.Units == _labelCount
+            ? null
+            : $"labels has {_labelCount} entries, expected {head.Units}, the units of the head";
     }
 
     private string? Input()
@@ -196,7 +198,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         else if (hop < 1 || hop > window)
             wire.Fail($"hop is {hop}, expected 1 to {window}, the window");
         else if ((window + hop - 1) / hop is > RnnModel.MaxOverlap and var overlap)
-            wire.Fail($"window {window} by hop {hop} is {overlap} windows at a time, expected at most {RnnModel.MaxOverlap}");
+            wire.Fail($"window {window} by hop {hop} makes {overlap} overlap, expected at most {RnnModel.MaxOverlap}");
     }
 
     private string? Decision()
@@ -263,7 +265,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return Under("self_test", wire.Error ?? Floats("scores", scores, _labelCount, positive: false));
     }
 
-    /// <summary>Whether <paramref name="data"/> is <paramref name="count"/> finite floats, positive ones if asked.</summary>
+    /// <summary>Null when <paramref name="data"/> is so many finite floats, positive ones if asked.</summary>
     internal static string? Floats(string name, ReadOnlyMemory<byte> data, int count, bool positive)
     {
         if (data.Length != sizeof(float) * (long)count)

@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace EdgeRnn.Format;
 
 /// <summary>
-/// Bytes to <see cref="RnnModel"/>, all or nothing, as <c>edgernn.proto</c> lays down. Written by hand because the board
-/// reads with it: tensors stay where they are in the file, so what is reserved here is names and a few objects, after
+/// Bytes to <see cref="RnnModel"/>, all or nothing, as <c>edgernn.proto</c> lays down. Written by hand because the
+/// board reads with it: tensors stay where they are in the file, so only names and a few objects are reserved, after
 /// every size was checked. Whatever the bytes are, the answer is a model or one sentence, never an exception.
 /// </summary>
 public static class ModelReader
@@ -68,8 +68,8 @@ public static class ModelReader
         return found == expected ? null : $"crc32c is {found:x8}, expected {expected:x8}: the file is damaged";
     }
 
-    // The file system reports by exception; only here, before a byte is looked at. The sentences are our own because the
-    // board's build leaves out the framework's.
+    // The file system reports by exception; only here, before a byte is looked at. The sentences are our own because
+    // the board's build leaves out the framework's.
     private static string? ReadFile(string path, out byte[] file)
     {
         file = [];

@@ -91,7 +91,7 @@ internal ref struct WireReader(ReadOnlyMemory<byte> message)
     {
         if (Field < FirstIgnorable)
         {
-            Fail($"field {Field} is unknown, expected only fields this format defines or those from {FirstIgnorable} on");
+            Fail($"field {Field} is unknown, expected those of this format, or from {FirstIgnorable} on");
             return;
         }
         PassOver();

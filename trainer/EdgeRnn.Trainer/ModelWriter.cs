@@ -1,0 +1,109 @@
+using System.Buffers.Binary;
+using EdgeRnn.Format;
+using Google.Protobuf;
+using Proto = EdgeRnn.Format.Proto;
+
+namespace EdgeRnn.Trainer;
+
+/// <summary>
+/// <see cref="RnnModel"/> to the bytes of an <c>.ernn</c> file, through the classes that protoc makes of
+/// <c>edgernn.proto</c>. Equal models give equal bytes: fields ascend, defaults are left out, no time and no path is
+/// written.
+/// </summary>
+public static class ModelWriter
+{
+    /// <summary>The bytes of the file.</summary>
+    /// <exception cref="ArgumentException">The model breaks a rule of the format, which the message names: what is
+    /// written here is read back by <see cref="ModelReader"/> before it is given away.</exception>
+    public static byte[] Write(RnnModel model)
+    {
+        var message = ToMessage(model);
+        int length = message.CalculateSize();
+        byte[] file = new byte[length + ModelReader.ChecksumFieldBytes];
+        message.WriteTo(file.AsSpan(0, length));
+        // The checksum's tag and value are appended by hand: it is written even where it happens to be 0.
+        file[length] = ModelReader.ChecksumTag;
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(length + 1), Crc32C.Compute(file.AsSpan(0, length)));
+        if (!ModelReader.TryRead(file, out _, out string? error))
+            throw new ArgumentException($"The model cannot be written: {error}.", nameof(model));
+        return file;
+    }
+
+    /// <summary>Writes the file <paramref name="path"/>, whole or not at all.</summary>
+    /// <exception cref="UserException">The file exists and <paramref name="overwrite"/> is false, or it cannot be
+    /// written.</exception>
+    public static void Save(string path, RnnModel model, bool overwrite = false) =>
+        AtomicFile.Write(path, Write(model), overwrite);
+
+    private static Proto.Model ToMessage(RnnModel model)
+    {
+        var message = new Proto.Model
+        {
+            FormatVersion = RnnModel.CurrentFormatVersion,
+            NumericVersion = RnnModel.CurrentNumericVersion,
+            Precision = (Proto.Precision)model.Precision,
+            Input = new()
+            {
+                Mean = ToBytes(model.Mean.Data),
+                Deviation = ToBytes(model.Deviation.Data),
+                SampleRateHz = model.SampleRateHz,
+            },
+            Stream = new()
+            {
+                Mode = (Proto.Stream.Types.Mode)model.StreamMode,
+                Window = (uint)model.Window,
+                Hop = (uint)model.Hop,
+            },
+            // A message without fields would be two bytes that say nothing.
+            Decision = model.Threshold == 0 ? null : new() { Threshold = model.Threshold },
+        };
+        message.Layers.AddRange(model.Layers.Select(ToMessage));
+        message.Labels.AddRange(model.Labels);
+        message.Input.Channels.AddRange(model.Channels);
+        if (model.Training is { } training)
+            message.Training = new()
+            {
+                DataSet = training.DataSet,
+                Seed = training.Seed,
+                ValidationAccuracy = training.ValidationAccuracy,
+                TestAccuracy = training.TestAccuracy,
+                ToolVersion = training.ToolVersion,
+            };
+        if (model.SelfTest is { } selfTest)
+            message.SelfTest = new()
+            {
+                Input = ToBytes(selfTest.Input),
+                Steps = (uint)selfTest.Steps,
+                Scores = ToBytes(selfTest.Scores),
+            };
+        return message;
+    }
+
+    private static Proto.Layer ToMessage(RnnLayer layer) => new()
+    {
+        Kind = (Proto.LayerKind)layer.Kind,
+        InputSize = (uint)layer.InputSize,
+        Units = (uint)layer.Units,
+        Activation = (Proto.Activation)layer.Activation,
+        ResetBefore = layer.ResetBefore,
+        WeightIh = ToMessage(layer.WeightIh),
+        WeightHh = ToMessage(layer.WeightHh),
+        BiasIh = ToMessage(layer.BiasIh),
+        BiasHh = ToMessage(layer.BiasHh),
+        InputScale = layer.InputScale,
+        OutputScale = layer.OutputScale,
+        CellFractionBits = (uint)layer.CellFractionBits,
+    };
+
+    private static Proto.Tensor? ToMessage(Tensor? tensor) => tensor is null ? null : new()
+    {
+        Type = (Proto.Tensor.Types.Type)tensor.Type,
+        Rows = (uint)tensor.Rows,
+        Columns = (uint)tensor.Columns,
+        Data = ToBytes(tensor.Data),
+        Scales = ToBytes(tensor.ScaleData),
+    };
+
+    // No copy: the message lives only as long as Write.
+    private static ByteString ToBytes(ReadOnlyMemory<byte> bytes) => UnsafeByteOperations.UnsafeWrap(bytes);
+}
