@@ -1,0 +1,54 @@
+namespace EdgeRnn.Wire;
+
+/// <summary>What a receiver makes of the next bytes of the line.</summary>
+public enum LineAnswer
+{
+    /// <summary>Nothing whole is left: read on.</summary>
+    NeedMore,
+
+    /// <summary>One reading of every channel has arrived.</summary>
+    Reading,
+
+    /// <summary>The sender said that no more follows.</summary>
+    End,
+
+    /// <summary>The line is not one for this model; <see cref="LineReceiver.Refusal"/> says why.</summary>
+    Refused,
+}
+
+/// <summary>Bytes of a line to readings and counts; the same for every cut of the same bytes. Allocates only to refuse.</summary>
+public abstract class LineReceiver
+{
+    private readonly float[] _readings;
+
+    private protected LineReceiver(int channels) => _readings = new float[channels];
+
+    /// <summary>What became of the readings so far.</summary>
+    public LineCounts Counts { get; } = new();
+
+    /// <summary>The last reading, one value a channel in real units.</summary>
+    public ReadOnlySpan<float> Readings => _readings;
+
+    /// <summary>The number of the last reading.</summary>
+    public uint Sequence { get; private protected set; }
+
+    /// <summary>The sender's clock at the last reading, carried on beyond 2^32 µs; -1 where the line has none.</summary>
+    public long DeviceUs { get; private protected set; } = -1;
+
+    /// <summary>Whether the last reading does not follow the one before it: readings are missing, or the sender began again.</summary>
+    public bool Interrupted { get; private protected set; }
+
+    /// <summary>After <see cref="LineAnswer.Refused"/>: a sentence.</summary>
+    public string? Refusal { get; private protected set; }
+
+    private protected Span<float> MutableReadings => _readings;
+
+    /// <summary>Takes the next reading, or whatever else there is to report, out of <paramref name="input"/>.</summary>
+    /// <param name="input">Bytes that have not been consumed yet, in order.</param>
+    /// <param name="consumed">Bytes to pass over before the next call.</param>
+    public abstract LineAnswer Next(ReadOnlySpan<byte> input, out int consumed);
+
+    /// <summary>The line has ended: gives a refusal that was waiting for more evidence its last chance.</summary>
+    /// <returns>Whether the line was one for this model.</returns>
+    public virtual bool Complete() => true;
+}

@@ -1,0 +1,149 @@
+using System.Globalization;
+
+namespace EdgeRnn.Wire;
+
+/// <summary>
+/// Receives the <c>text</c> format: one reading a line, its numbers split by commas, semicolons, tabs or spaces.
+/// A line with numbers that is no reading is one damaged reading; a line without any (a greeting, an error) is noise.
+/// </summary>
+/// <param name="channels">Channels a reading must have.</param>
+/// <param name="joinsMidway">Whether the first bytes may be the end of a line, which is then passed over.</param>
+public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(channels)
+{
+    /// <summary>Longest line: 4,096 numbers of 16 characters.</summary>
+    public const int MaxLineLength = 65_536;
+
+    /// <summary>So many readings of another width before the first good one, and it is not the model's line.</summary>
+    private const int WrongRowsToRefuse = 3;
+
+    private bool _skipLine = joinsMidway;
+    private bool _tooLong;
+    private bool _interrupted;
+    private uint _next;
+    private int _wrongRows;
+    private int _wrongWidth;
+
+    private static ReadOnlySpan<byte> Separators => ",;\t "u8;
+
+    /// <inheritdoc/>
+    public override LineAnswer Next(ReadOnlySpan<byte> input, out int consumed)
+    {
+        consumed = 0;
+        while (true)
+        {
+            var rest = input[consumed..];
+            int length = rest[..Math.Min(rest.Length, MaxLineLength + 1)].IndexOf((byte)'\n');
+            if (length < 0)
+            {
+                if (rest.Length <= MaxLineLength)
+                    return LineAnswer.NeedMore;
+                consumed += MaxLineLength + 1;
+                _tooLong = true;
+                continue;
+            }
+            consumed += length + 1;
+            if (Take(rest[..length]))
+                return LineAnswer.Reading;
+            if (Refusal is not null)
+                return LineAnswer.Refused;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override bool Complete()
+    {
+        if (_wrongRows > 0 && Counts.Delivered == 0)
+            Refuse();
+        return Refusal is null;
+    }
+
+    /// <summary>Judges a line; true when it is a reading.</summary>
+    private bool Take(ReadOnlySpan<byte> line)
+    {
+        if (_skipLine || _tooLong)
+        {
+            if (!line.IsEmpty || _tooLong)
+                Counts.Noise++;
+            _skipLine = _tooLong = false;
+            return false;
+        }
+        line = line.TrimEnd((byte)'\r').Trim(Separators);
+        if (line.IsEmpty)
+            return false;
+
+        int width = Parse(line, out bool anyNumber, out bool allNumbers);
+        if (!anyNumber)
+        {
+            Counts.Noise++;
+            return false;
+        }
+        Counts.Expected++;
+        uint sequence = _next++;
+        if (!allNumbers || width != Readings.Length)
+        {
+            Counts.Damaged++;
+            _interrupted = true;
+            if (allNumbers && Counts.Delivered == 0)
+                CountWrongRow(width);
+            return false;
+        }
+        Counts.Delivered++;
+        Sequence = sequence;
+        Interrupted = _interrupted;
+        _interrupted = false;
+        return true;
+    }
+
+    private void CountWrongRow(int width)
+    {
+        _wrongRows = width == _wrongWidth ? _wrongRows + 1 : 1;
+        _wrongWidth = width;
+        if (_wrongRows == WrongRowsToRefuse)
+            Refuse();
+    }
+
+    private void Refuse() =>
+        Refusal = $"the line carries {_wrongWidth} numbers a row, and the model reads {Readings.Length}";
+
+    /// <summary>Parses a row into <see cref="LineReceiver.Readings"/> and gives the number of its cells.</summary>
+    private int Parse(ReadOnlySpan<byte> line, out bool anyNumber, out bool allNumbers)
+    {
+        anyNumber = false;
+        allNumbers = true;
+        var readings = MutableReadings;
+        int width = 0;
+        for (bool more = true; more; width++)
+        {
+            int end = line.IndexOfAny(Separators);
+            more = end >= 0;
+            bool isNumber = TryParseNumber(more ? line[..end] : line, out float value);
+            anyNumber |= isNumber;
+            allNumbers &= isNumber;
+            if (width < readings.Length)
+                readings[width] = value;
+            if (more)
+                line = SkipSeparator(line[end..]);
+        }
+        return width;
+    }
+
+    /// <summary>One separator is spaces with at most one comma, semicolon or tab among them, so an empty cell stays one.</summary>
+    private static ReadOnlySpan<byte> SkipSeparator(ReadOnlySpan<byte> line)
+    {
+        line = line.TrimStart((byte)' ');
+        if (line[0] is (byte)',' or (byte)';' or (byte)'\t')
+            line = line[1..].TrimStart((byte)' ');
+        return line;
+    }
+
+    private static bool TryParseNumber(ReadOnlySpan<byte> cell, out float value)
+    {
+        // What Arduino's print() writes for numbers that are none; the session replaces them by the channel's mean.
+        if (cell.SequenceEqual("nan"u8) || cell.SequenceEqual("inf"u8) || cell.SequenceEqual("-inf"u8) || cell.SequenceEqual("ovf"u8))
+        {
+            value = float.NaN;
+            return true;
+        }
+        return float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+    }
+}
