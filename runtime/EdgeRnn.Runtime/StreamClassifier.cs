@@ -1,0 +1,112 @@
+namespace EdgeRnn.Runtime;
+
+/// <summary>
+/// An endless stream through a model, in the model's own stream mode. A decision about a window is, to the bit, what a
+/// session gives for the steps of that window alone. <see cref="Step"/> allocates nothing.
+/// </summary>
+public sealed class StreamClassifier
+{
+    // Windows that overlap run as staggered states: window k begins at step k·hop, in session k mod _sessions.Length.
+    // There are ceil(window / hop) of them, so a session's window has ended when its next one begins.
+    private readonly RnnSession[] _sessions;
+    private readonly float[] _scores;
+    private readonly bool _continuous;
+    private readonly int _window;
+    private readonly int _hop;
+    private long _step;
+    private long _oldest;
+    private long _begun;
+
+    /// <summary>Prepares a stream; all memory is reserved here.</summary>
+    /// <param name="session">A session of the model, which the stream takes over; its state is set to zero.</param>
+    public StreamClassifier(RnnSession session)
+    {
+        Model = session.Model;
+        _continuous = Model.StreamMode == StreamMode.Continuous;
+        _window = _continuous ? 1 : Model.Window;
+        _hop = _continuous ? 1 : Model.Hop;
+        if (_hop < 1 || _window < _hop)
+            throw new ArgumentException($"window {_window} and hop {_hop} are no stream.", nameof(session));
+        _sessions = new RnnSession[(_window + _hop - 1) / _hop];
+        _sessions[0] = session;
+        for (int i = 1; i < _sessions.Length; i++)
+            _sessions[i] = session.Clone();
+        _scores = new float[Model.Labels.Count];
+        Reset();
+    }
+
+    /// <summary>The model.</summary>
+    public RnnModel Model { get; }
+
+    /// <summary>Steps taken since construction.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>Times <see cref="Reset"/> broke off a stream that had begun.</summary>
+    public long Resets { get; private set; }
+
+    /// <summary>The decision's scores, <c>[labels]</c>, softmax.</summary>
+    public ReadOnlySpan<float> Scores => _scores;
+
+    /// <summary>Index of the largest score; the lowest one of equals.</summary>
+    public int Class { get; private set; }
+
+    /// <summary>The largest score.</summary>
+    public float Score => _scores[Class];
+
+    /// <summary>The name of <see cref="Class"/>, or null where its score is below the model's threshold.</summary>
+    public string? Label => Score >= Model.Threshold ? Model.Labels[Class] : null;
+
+    /// <summary>The step, counted as <see cref="Steps"/> is from 0, at which the decision's window began.</summary>
+    public long WindowStart { get; private set; }
+
+    /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.</summary>
+    public long ReplacedReadings { get; private set; }
+
+    /// <summary>Takes one step of the stream.</summary>
+    /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
+    /// <returns>Whether a decision is due: then the other members tell it.</returns>
+    public bool Step(ReadOnlySpan<float> readings)
+    {
+        if (_step == _begun * _hop)
+            _begun++;
+        long replaced = Session(_oldest).ReplacedReadings;
+        for (long k = _oldest; k < _begun; k++)
+            Session(k).Advance(readings);
+        ReplacedReadings += Session(_oldest).ReplacedReadings - replaced;
+        _step++;
+        Steps++;
+        if (_continuous)
+        {
+            Decide(_sessions[0], Steps - _step);
+            return true;
+        }
+        if (_step < _oldest * _hop + _window)
+            return false;
+        var ended = Session(_oldest++);
+        Decide(ended, Steps - _window);
+        ended.Reset();
+        return true;
+    }
+
+    /// <summary>Begins the stream anew at the next step, as after a gap in it.</summary>
+    public void Reset()
+    {
+        if (_step > 0)
+            Resets++;
+        foreach (var session in _sessions)
+            session.Reset();
+        _step = _oldest = _begun = 0;
+    }
+
+    private RnnSession Session(long window) => _sessions[window % _sessions.Length];
+
+    private void Decide(RnnSession session, long windowStart)
+    {
+        session.Score(_scores);
+        WindowStart = windowStart;
+        Class = 0;
+        for (int i = 1; i < _scores.Length; i++)
+            if (_scores[i] > _scores[Class])
+                Class = i;
+    }
+}
