@@ -1,46 +1,143 @@
+using EdgeRnn.Format;
+using EdgeRnn.Runtime.Kernels;
+
 namespace EdgeRnn.Runtime;
 
-/// <summary>One stream through one model: <see cref="Step"/> allocates nothing. Not thread-safe; one session a thread.</summary>
+/// <summary>
+/// One stream through one model. All memory is reserved when it is made; no step allocates, locks, throws or calls the
+/// operating system. Results are equal to the bit on every processor and kernel. Not thread-safe: one session a thread,
+/// <see cref="Clone"/> makes another on the same weights.
+/// </summary>
 public sealed class RnnSession
 {
-    /// <summary>Prepares a session; all memory is reserved here.</summary>
-    /// <param name="model">A model as the reader, trainer or quantizer made it.</param>
-    public RnnSession(RnnModel model) => Model = model;
+    private readonly InputStage _input;
+    private readonly Cell[] _cells;
+    private readonly DenseHead _head;
+    private readonly int[] _integerLogits;
+
+    /// <summary>Packs the model's weights for a kernel and starts at a zero state.</summary>
+    /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
+    /// <param name="kernel">The kernel to use, or null for <see cref="Kernel.Variable"/>'s or the best.</param>
+    public RnnSession(RnnModel model, Kernel? kernel = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Model = model;
+        Kernel = kernel ?? Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
+        _input = InputStage.Create(model, Kernel);
+        _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, Kernel))];
+        _head = DenseHead.Create(model.Layers[^1], model.Precision, Kernel);
+        _integerLogits = new int[model.Precision == Precision.Float32 ? 0 : model.Labels.Count];
+    }
+
+    private RnnSession(RnnSession other)
+    {
+        Model = other.Model;
+        Kernel = other.Kernel;
+        _input = InputStage.Create(Model, Kernel);
+        _cells = [.. other._cells.Select(cell => cell.Clone())];
+        _head = other._head.Clone();
+        _integerLogits = new int[other._integerLogits.Length];
+    }
 
     /// <summary>The model.</summary>
     public RnnModel Model { get; }
 
+    /// <summary>The kernel that multiplies.</summary>
+    public Kernel Kernel { get; }
+
     /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean so far.</summary>
-    public long ReplacedReadings { get; private set; }
+    public long ReplacedReadings => _input.Replaced;
 
-    /// <summary>The head's logits of the last <see cref="Score"/>, in real units, <c>[labels]</c>.</summary>
-    public ReadOnlySpan<float> Logits => throw new NotImplementedException();
+    /// <summary>The head's logits of the last <see cref="Score"/> in real units, <c>[labels]</c>.</summary>
+    public ReadOnlySpan<float> Logits => _head.Logits;
 
-    /// <summary>The same as integers of 2^-12, for quantized models; empty for float ones.</summary>
-    public ReadOnlySpan<int> IntegerLogits => throw new NotImplementedException();
+    /// <summary>The same as integers of 2^-12, <c>[labels]</c>, for quantized models; empty for float ones.</summary>
+    public ReadOnlySpan<int> IntegerLogits
+    {
+        get
+        {
+            for (int i = 0; i < _integerLogits.Length; i++)
+                _integerLogits[i] = (int)(_head.Logits[i] * 4096f);
+            return _integerLogits;
+        }
+    }
 
     /// <summary>Loads a model file and prepares a session.</summary>
-    /// <exception cref="InvalidDataException">The file is not a model this program reads; the message says why.</exception>
-    public static RnnSession Load(string path) => throw new NotImplementedException();
+    /// <param name="path">An <c>.ernn</c> file.</param>
+    /// <exception cref="InvalidDataException">It is not a model this program reads; the message says what was found.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static RnnSession Load(string path)
+    {
+        if (!ModelReader.TryRead(File.ReadAllBytes(path), out var model, out string? error))
+            throw new InvalidDataException($"{path}: {error}");
+        return new(model);
+    }
 
     /// <summary>Advances by one step and gives the scores after it.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
-    /// <param name="scores"><c>[labels]</c>, softmax: 0 to 1.</param>
+    /// <param name="scores"><c>[labels]</c>, softmax: each 0 to 1, together 1.</param>
+    /// <exception cref="ArgumentException">A length is not the model's.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
         Advance(readings);
         Score(scores);
     }
 
-    /// <summary>Advances the recurrent layers by one step, without the head.</summary>
-    public void Advance(ReadOnlySpan<float> readings) => throw new NotImplementedException();
+    /// <summary>Advances the recurrent layers by one step, without the head: all that a window's inner steps need.</summary>
+    /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
+    public void Advance(ReadOnlySpan<float> readings)
+    {
+        if (readings.Length != Model.InputSize)
+            ThrowLength(nameof(readings), readings.Length, Model.InputSize);
+        _input.Step(readings);
+        var x = _input.Output;
+        foreach (var cell in _cells)
+        {
+            if (!cell.Layer.IsRecurrent)
+                break;
+            cell.Step(x);
+            x = cell.Hidden;
+        }
+    }
 
     /// <summary>The scores of the present state.</summary>
-    public void Score(Span<float> scores) => throw new NotImplementedException();
+    /// <param name="scores"><c>[labels]</c>, softmax: each 0 to 1, together 1.</param>
+    public void Score(Span<float> scores)
+    {
+        if (scores.Length != Model.Labels.Count)
+            ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
+        var x = _input.Output;
+        foreach (var cell in _cells)
+        {
+            if (!cell.Layer.IsRecurrent)
+                cell.Step(x);
+            x = cell.Hidden;
+        }
+        _head.Forward(x, scores);
+    }
 
     /// <summary>Sets the state to zero.</summary>
-    public void Reset() => throw new NotImplementedException();
+    public void Reset()
+    {
+        foreach (var cell in _cells)
+            cell.Reset();
+    }
 
     /// <summary>Another stream, at a zero state, on the same packed weights.</summary>
-    public RnnSession Clone() => throw new NotImplementedException();
+    public RnnSession Clone() => new(this);
+
+    /// <summary>The input of layer <paramref name="layer"/> in the last step, in real units; for calibration, float sessions only.</summary>
+    public unsafe ReadOnlySpan<float> InputOf(int layer)
+    {
+        if (Model.Precision != Precision.Float32)
+            throw new InvalidOperationException("Only a float session shows its signals.");
+        var signal = layer == 0 ? _input.Output : _cells[layer - 1].Hidden;
+        return new(signal.Floats, signal.Size);
+    }
+
+    /// <summary>The cell state of LSTM layer <paramref name="layer"/> in real units; empty for other layers.</summary>
+    public ReadOnlySpan<float> CellStateOf(int layer) => _cells[layer].CellState;
+
+    private static void ThrowLength(string name, int found, int expected) =>
+        throw new ArgumentException($"{name} has {found} values, the model needs {expected}.", name);
 }

@@ -1,0 +1,61 @@
+namespace EdgeRnn.Runtime.Kernels;
+
+/// <summary>
+/// The matrix-vector products of one instruction set, which are all that differs between processors. Integer sums are
+/// exact in any order; float sums have one accumulator per row, take the columns in ascending order and always fuse, so
+/// every kernel gives the bits of <see cref="ScalarKernel"/>.
+/// </summary>
+public abstract unsafe class Kernel
+{
+    /// <summary>Names the kernel to use instead of the best one: scalar, avx2, neon or sdot.</summary>
+    public const string Variable = "EDGERNN_KERNEL";
+
+    private protected Kernel() { }
+
+    /// <summary>The kernels this processor can run, best first.</summary>
+    public static IReadOnlyList<Kernel> Available { get; } =
+    [
+        .. SdotKernel.IsSupported ? [new SdotKernel()] : Array.Empty<Kernel>(),
+        .. NeonKernel.IsSupported ? [new NeonKernel()] : Array.Empty<Kernel>(),
+        .. Avx2Kernel.IsSupported ? [new Avx2Kernel()] : Array.Empty<Kernel>(),
+        new ScalarKernel(),
+    ];
+
+    /// <summary>What <see cref="Variable"/> calls it.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The kernel of that name, or the best one when there is none.</summary>
+    /// <exception cref="PlatformNotSupportedException">No kernel of that name runs here.</exception>
+    public static Kernel Choose(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return Available[0];
+        return Available.FirstOrDefault(kernel => kernel.Name == name) ?? throw new PlatformNotSupportedException(
+            $"{Variable} is '{name}', but this processor runs {string.Join(", ", Available.Select(k => k.Name))}; " +
+            "name one of these or unset it.");
+    }
+
+    /// <summary>Whether the formulas around the products run on vectors too.</summary>
+    internal virtual bool IsVectorised => true;
+
+    /// <summary>Rows of the wide blocks of an int8 matrix; at most one narrow block follows them.</summary>
+    internal virtual int WideRows => 32;
+
+    /// <summary>Rows of a narrow block; rows are padded to a multiple of it.</summary>
+    internal virtual int NarrowRows => 16;
+
+    /// <summary>Rows of the wide blocks of a float matrix; narrow ones follow.</summary>
+    internal abstract int WideFloatRows { get; }
+
+    /// <summary>Rows of a narrow block of a float matrix.</summary>
+    internal abstract int NarrowFloatRows { get; }
+
+    /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
+    internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
+
+    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused.   x is padded to four with any values.</summary>
+    internal abstract void Multiply(Int8Matrix w, sbyte* x, float* y);
+
+    /// <summary>y[r] = bias[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
+    internal abstract void Multiply(FloatMatrix w, float* x, float* y);
+}

@@ -1,0 +1,66 @@
+using EdgeRnn.Quantization;
+using EdgeRnn.Runtime.Kernels;
+
+namespace EdgeRnn.Runtime;
+
+/// <summary>
+/// The simple recurrent network (Elman 1990).
+/// <code>
+/// h = tanh(W_ih·x + b_ih + W_hh·h + b_hh)      [units], quantized Q0.15, then int8 in units of 1/127
+/// h = max(0, W_ih·x + b_ih + W_hh·h + b_hh)    with relu; quantized: int8 in units of output_scale
+/// </code>
+/// </summary>
+internal sealed unsafe class SimpleRnnCell<T, TNumerics> : Cell
+    where T : unmanaged, ILanes<T>
+    where TNumerics : struct, INumerics
+{
+    // A relu network's state may grow without bound; it stops here, far from infinity and from NaN.
+    private const float LargestState = 1e6f;
+
+    private readonly Projection _inputs;
+    private readonly Projection _recurrent;
+    private readonly AlignedBuffer<float> _fromInputs;
+    private readonly AlignedBuffer<float> _fromHidden;
+
+    public SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel)
+        : this(layer, precision, kernel,
+            new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale),
+            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
+    {
+    }
+
+    private SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel, Projection inputs, Projection recurrent)
+        : base(layer, precision, kernel)
+    {
+        _inputs = inputs;
+        _recurrent = recurrent;
+        _fromInputs = inputs.NewResult();
+        _fromHidden = recurrent.NewResult();
+    }
+
+    public override void Step(Signal x)
+    {
+        _inputs.Multiply(x, _fromInputs.Pointer);
+        _recurrent.Multiply(Hidden, _fromHidden.Pointer);
+
+        int units = Layer.Units;
+        float inverseScale = InverseScale;
+        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, hidden = Hidden.Staged;
+        if (Layer.Activation == Activation.Relu)
+        {
+            for (int u = 0; u < units; u += T.Count)
+            {
+                var h = T.Min(FixedPoint.Relu(T.Load(a + u) + T.Load(b + u)), T.All(LargestState));
+                TNumerics.Output(h, inverseScale).Store(hidden + u);
+            }
+        }
+        else
+        {
+            for (int u = 0; u < units; u += T.Count)
+                TNumerics.Output(TNumerics.Tanh(T.Load(a + u) + T.Load(b + u)), inverseScale).Store(hidden + u);
+        }
+        Hidden.Publish();
+    }
+
+    public override Cell Clone() => new SimpleRnnCell<T, TNumerics>(Layer, Precision, Kernel, _inputs, _recurrent);
+}

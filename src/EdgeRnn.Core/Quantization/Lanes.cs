@@ -1,0 +1,169 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace EdgeRnn.Quantization;
+
+/// <summary>
+/// Numbers that go through one formula side by side. Every formula of a step is written once over this type and runs with
+/// <see cref="ScalarLane"/>, which defines the result, and with <see cref="VectorLanes"/>, which is fast. The operations
+/// are IEEE basic operations and fused multiply-add, so both give the same bits on every processor. Arguments are never NaN.
+/// </summary>
+public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
+{
+    /// <summary>Numbers side by side.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Reads <see cref="Count"/> floats.</summary>
+    static abstract T Load(float* source);
+
+    /// <summary>Writes <see cref="Count"/> floats.</summary>
+    void Store(float* target);
+
+    /// <summary>The same number in every lane.</summary>
+    static abstract T All(float value);
+
+    /// <summary>a + b</summary>
+    static abstract T operator +(T a, T b);
+
+    /// <summary>a - b</summary>
+    static abstract T operator -(T a, T b);
+
+    /// <summary>a · b</summary>
+    static abstract T operator *(T a, T b);
+
+    /// <summary>a / b</summary>
+    static abstract T operator /(T a, T b);
+
+    /// <summary>a · b + c, rounded once.</summary>
+    static abstract T FusedMultiplyAdd(T a, T b, T c);
+
+    /// <summary>The smaller; the arguments are not zeros of different sign.</summary>
+    static abstract T Min(T a, T b);
+
+    /// <summary>The larger; the arguments are not zeros of different sign.</summary>
+    static abstract T Max(T a, T b);
+
+    /// <summary>|a|</summary>
+    static abstract T Abs(T a);
+
+    /// <summary>|a| with the sign of <paramref name="sign"/>.</summary>
+    static abstract T CopySign(T a, T sign);
+
+    /// <summary>a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.</summary>
+    static abstract T ScaleByPowerOfTwo(T a, T shifted);
+}
+
+/// <summary>One number: the definition of every formula's result.</summary>
+public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
+{
+    /// <summary>The number.</summary>
+    public readonly float Value = value;
+
+    /// <inheritdoc/>
+    public static int Count => 1;
+
+    /// <inheritdoc/>
+    public static ScalarLane Load(float* source) => new(*source);
+
+    /// <inheritdoc/>
+    public void Store(float* target) => *target = Value;
+
+    /// <inheritdoc/>
+    public static ScalarLane All(float value) => new(value);
+
+    /// <inheritdoc/>
+    public static ScalarLane operator +(ScalarLane a, ScalarLane b) => new(a.Value + b.Value);
+
+    /// <inheritdoc/>
+    public static ScalarLane operator -(ScalarLane a, ScalarLane b) => new(a.Value - b.Value);
+
+    /// <inheritdoc/>
+    public static ScalarLane operator *(ScalarLane a, ScalarLane b) => new(a.Value * b.Value);
+
+    /// <inheritdoc/>
+    public static ScalarLane operator /(ScalarLane a, ScalarLane b) => new(a.Value / b.Value);
+
+    /// <inheritdoc/>
+    public static ScalarLane FusedMultiplyAdd(ScalarLane a, ScalarLane b, ScalarLane c) =>
+        new(MathF.FusedMultiplyAdd(a.Value, b.Value, c.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane Min(ScalarLane a, ScalarLane b) => new(MathF.Min(a.Value, b.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane Max(ScalarLane a, ScalarLane b) => new(MathF.Max(a.Value, b.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane Abs(ScalarLane a) => new(MathF.Abs(a.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane CopySign(ScalarLane a, ScalarLane sign) => new(MathF.CopySign(a.Value, sign.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane ScaleByPowerOfTwo(ScalarLane a, ScalarLane shifted) => new(BitConverter.Int32BitsToSingle(
+        BitConverter.SingleToInt32Bits(a.Value) + (BitConverter.SingleToInt32Bits(shifted.Value) << 23)));
+}
+
+/// <summary>As many numbers as the processor takes at once: eight with AVX2, four with NEON.</summary>
+public readonly unsafe struct VectorLanes(Vector<float> value) : ILanes<VectorLanes>
+{
+    /// <summary>The numbers.</summary>
+    public readonly Vector<float> Value = value;
+
+    /// <inheritdoc/>
+    public static int Count => Vector<float>.Count;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes Load(float* source) => new(Vector.Load(source));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* target) => Value.Store(target);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes All(float value) => new(new Vector<float>(value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes operator +(VectorLanes a, VectorLanes b) => new(a.Value + b.Value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes operator -(VectorLanes a, VectorLanes b) => new(a.Value - b.Value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes operator *(VectorLanes a, VectorLanes b) => new(a.Value * b.Value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes operator /(VectorLanes a, VectorLanes b) => new(a.Value / b.Value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes FusedMultiplyAdd(VectorLanes a, VectorLanes b, VectorLanes c) =>
+        new(Vector.FusedMultiplyAdd(a.Value, b.Value, c.Value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes Min(VectorLanes a, VectorLanes b) => new(Vector.MinNative(a.Value, b.Value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes Max(VectorLanes a, VectorLanes b) => new(Vector.MaxNative(a.Value, b.Value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes Abs(VectorLanes a) => new(Vector.Abs(a.Value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes CopySign(VectorLanes a, VectorLanes sign) => new(Vector.CopySign(a.Value, sign.Value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes ScaleByPowerOfTwo(VectorLanes a, VectorLanes shifted) => new(Vector.AsVectorSingle(
+        Vector.AsVectorInt32(a.Value) + (Vector.AsVectorInt32(shifted.Value) << 23)));
+}
