@@ -1,0 +1,248 @@
+using System.Runtime.InteropServices;
+using EdgeRnn.Format;
+using EdgeRnn.Trainer;
+using Google.Protobuf;
+using Xunit;
+using Proto = EdgeRnn.Format.Proto;
+
+namespace EdgeRnn.Tests.Format;
+
+/// <summary>Each sentence of the reader, with the smallest change to a good file that brings it about.</summary>
+public class ModelRefusalTests
+{
+    private static readonly Dictionary<string, Action<Proto.Model>> QuantizedChanges = new()
+    {
+        ["format_version is 2, expected at most 1: this file needs an EdgeRnn that reads format version 2"] =
+            m => m.FormatVersion = 2,
+        ["numeric_version is 9, expected 1: this file needs an EdgeRnn that computes with numeric version 9"] =
+            m => m.NumericVersion = 9,
+        ["the file begins with field 2, expected 1 (format_version): it is no .ernn model"] = m => m.FormatVersion = 0,
+        ["numeric_version is missing"] = m => m.NumericVersion = 0,
+        ["precision is 0, expected 1 (float32), 2 (int8) or 3 (int8x16)"] = m => m.Precision = 0,
+        ["precision is 4, expected 1 (float32), 2 (int8) or 3 (int8x16)"] = m => m.Precision = (Proto.Precision)4,
+        ["layers are missing, expected a recurrent layer and a dense head"] = m => m.Layers.Clear(),
+        ["layers has more than 16 entries, expected at most 16"] =
+            m => m.Layers.AddRange(Enumerable.Repeat(m.Layers[1], 15)),
+        ["labels has 2 entries, expected 3, the units of the head"] = m => m.Labels.RemoveAt(0),
+        ["labels has 0 entries, expected 3, the units of the head"] = m => m.Labels.Clear(),
+        ["labels has more than 1024 entries, expected at most 1024"] =
+            m => m.Labels.AddRange(Enumerable.Repeat("a", 1024)),
+        ["label 2 has 65 bytes, expected 1 to 64"] = m => m.Labels[1] = new('x', 65),
+        ["label 2 has 0 bytes, expected 1 to 64"] = m => m.Labels[1] = "",
+
+        ["layer 1: kind is 0, expected 1 (rnn), 2 (lstm), 3 (gru) or 4 (dense)"] = m => m.Layers[0].Kind = 0,
+        ["layer 2: kind is 5, expected 1 (rnn), 2 (lstm), 3 (gru) or 4 (dense)"] =
+            m => m.Layers[1].Kind = (Proto.LayerKind)5,
+        ["layer 1 (dense): kind is 4 (dense), expected the first layer to be recurrent"] = m => m.Layers.RemoveAt(0),
+        ["layer 3 (lstm): kind is 2, expected 4 (dense) after a dense layer"] = m => m.Layers.Add(m.Layers[0].Clone()),
+        ["layer 1 is the last and recurrent, expected a dense layer as head"] = m => m.Layers.RemoveAt(1),
+        ["layer 1 (lstm): input_size is 0, expected 1 to 4096"] = m => m.Layers[0].InputSize = 0,
+        ["layer 1 (lstm): input_size is 4097, expected 1 to 4096"] = m => m.Layers[0].InputSize = 4097,
+        ["layer 2 (dense): input_size is 6, expected 5, the units of the layer before"] = m => m.Layers[1].InputSize = 6,
+        ["layer 2 (dense): units is 0, expected 1 to 4096"] = m => m.Layers[1].Units = 0,
+        ["layer 1 (lstm): units is 4294967295, expected 1 to 4096"] = m => m.Layers[0].Units = uint.MaxValue,
+        ["layer 1 (lstm): activation is 2, expected 0 (default) or 1 (relu)"] =
+            m => m.Layers[0].Activation = (Proto.Activation)2,
+        ["layer 1 (lstm): activation is 1 (relu), expected 0: relu is for rnn layers and dense ones before the head"] =
+            m => m.Layers[0].Activation = Proto.Activation.Relu,
+        ["layer 2 (dense): activation is 1 (relu), expected 0: relu is for rnn layers and dense ones before the head"] =
+            m => m.Layers[1].Activation = Proto.Activation.Relu,
+        ["layer 1 (lstm): reset_before is true, expected it for gru layers only"] = m => m.Layers[0].ResetBefore = true,
+
+        ["layer 1 (lstm): weight_ih is missing, expected 20 × 2"] = m => m.Layers[0].WeightIh = null,
+        ["layer 1 (lstm): weight_hh is missing, expected 20 × 5"] = m => m.Layers[0].WeightHh = null,
+        ["layer 2 (dense): bias_ih is missing, expected 3 × 1"] = m => m.Layers[1].BiasIh = null,
+        ["layer 2 (dense): weight_hh is present, expected it in recurrent layers only"] =
+            m => m.Layers[1].WeightHh = m.Layers[0].WeightHh,
+        ["layer 2 (dense): bias_hh is present, expected it in recurrent layers only"] =
+            m => m.Layers[1].BiasHh = m.Layers[1].BiasIh,
+        ["layer 1 (lstm): weight_ih has type 1, expected 2 (int8)"] =
+            m => m.Layers[0].WeightIh.Type = Proto.Tensor.Types.Type.Float32,
+        ["layer 1 (lstm): bias_ih has type 2, expected 1 (float32)"] =
+            m => m.Layers[0].BiasIh.Type = Proto.Tensor.Types.Type.Int8,
+        ["layer 1 (lstm): weight_hh is 19 × 5, expected 20 × 5"] = m => m.Layers[0].WeightHh.Rows = 19,
+        ["layer 1 (lstm): weight_hh is 20 × 2147483647, expected 20 × 5"] =
+            m => m.Layers[0].WeightHh.Columns = uint.MaxValue,
+        ["layer 1 (lstm): weight_hh has 99 bytes, expected 100 (20 × 5)"] =
+            m => m.Layers[0].WeightHh.Data = Zeros(99),
+        ["layer 1 (lstm): bias_ih has 76 bytes, expected 80 (20 × 1 × 4)"] = m => m.Layers[0].BiasIh.Data = Zeros(76),
+        ["layer 1 (lstm): bias_ih contains NaN, expected finite numbers"] =
+            m => m.Layers[0].BiasIh.Data = Floats(20, float.NaN),
+        ["layer 1 (lstm): bias_ih has 4 bytes of scales, expected none for floats"] =
+            m => m.Layers[0].BiasIh.Scales = Zeros(4),
+        ["layer 1 (lstm): weight_hh contains -128, expected -127 to 127"] =
+            m => m.Layers[0].WeightHh.Data = ByteString.CopyFrom([.. Enumerable.Repeat((byte)0x80, 100)]),
+        ["layer 1 (lstm): weight_ih.scales has 0 bytes, expected 80 (20 × 4)"] =
+            m => m.Layers[0].WeightIh.Scales = ByteString.Empty,
+        ["layer 1 (lstm): weight_ih.scales contains 0, expected numbers above 0"] =
+            m => m.Layers[0].WeightIh.Scales = Floats(20, 0),
+        ["layer 1 (lstm): weight_ih.scales contains -1, expected numbers above 0"] =
+            m => m.Layers[0].WeightIh.Scales = Floats(20, -1),
+        ["layer 1 (lstm): weight_ih.scales contains Infinity, expected finite numbers"] =
+            m => m.Layers[0].WeightIh.Scales = Floats(20, float.PositiveInfinity),
+        ["layer 1 (lstm): input_scale is 0, expected a number above 0"] = m => m.Layers[0].InputScale = 0,
+        ["layer 1 (lstm): input_scale is NaN, expected a finite number"] = m => m.Layers[0].InputScale = float.NaN,
+        ["layer 1 (lstm): output_scale is -1, expected a number above 0"] = m => m.Layers[0].OutputScale = -1,
+        ["layer 2 (dense): input_scale is 0.5, expected 0.007874016, the output_scale of the layer before"] =
+            m => m.Layers[1].InputScale = 0.5f,
+        ["layer 1 (lstm): cell_fraction_bits is 0, expected 1 to 15"] = m => m.Layers[0].CellFractionBits = 0,
+        ["layer 1 (lstm): cell_fraction_bits is 16, expected 1 to 15"] = m => m.Layers[0].CellFractionBits = 16,
+        ["layer 2 (dense): cell_fraction_bits is 4, expected none in a dense layer"] =
+            m => m.Layers[1].CellFractionBits = 4,
+
+        ["input: mean has 0 bytes, expected 8 (2 × 4)"] = m => m.Input = null,
+        ["input: mean contains -Infinity, expected finite numbers"] =
+            m => m.Input.Mean = Floats(2, float.NegativeInfinity),
+        ["input: deviation has 12 bytes, expected 8 (2 × 4)"] = m => m.Input.Deviation = Zeros(12),
+        ["input: deviation contains 0, expected numbers above 0"] = m => m.Input.Deviation = Zeros(8),
+        ["input: sample_rate_hz is -1, expected 0 or more"] = m => m.Input.SampleRateHz = -1,
+        ["input: channels has 1 entries, expected none or 2, the inputs of layer 1"] = m => m.Input.Channels.Add("x"),
+        ["input: channels has more than 2 entries, expected at most 2"] = m => m.Input.Channels.AddRange(["x", "y", "z"]),
+        ["input: channel 1 has 66 bytes, expected 1 to 64"] = m => m.Input.Channels.Add(new string('é', 33)),
+
+        ["stream: mode is 2, expected 0 (window) or 1 (continuous)"] =
+            m => m.Stream.Mode = (Proto.Stream.Types.Mode)2,
+        ["stream: window is 0, expected 1 to 16777216 steps in window mode"] = m => m.Stream = null,
+        ["stream: window is 16777217, expected 1 to 16777216 steps in window mode"] = m => m.Stream.Window = 16777217,
+        ["stream: hop is 0, expected 1 to 12, the window"] = m => m.Stream.Hop = 0,
+        ["stream: hop is 13, expected 1 to 12, the window"] = m => m.Stream.Hop = 13,
+        ["stream: window 129 by hop 2 makes 65 overlap, expected at most 64"] =
+            m => (m.Stream.Window, m.Stream.Hop) = (129, 2),
+        ["stream: window is 12 and hop 5, expected 0 in continuous mode"] =
+            m => m.Stream.Mode = Proto.Stream.Types.Mode.Continuous,
+        ["decision: threshold is 1.5, expected 0 to 1"] = m => m.Decision = new() { Threshold = 1.5f },
+        ["training: test_accuracy is -1, expected 0 to 1"] = m => m.Training = new() { TestAccuracy = -1 },
+        ["training: data_set has 257 bytes, expected at most 256"] = m => m.Training = new() { DataSet = new('x', 257) },
+        ["self_test: input has 0 bytes, expected 1 to 256"] = m => m.SelfTest.Input = ByteString.Empty,
+        ["self_test: input has 257 bytes, expected 1 to 256"] = m => m.SelfTest.Input = Zeros(257),
+        ["self_test: steps is 0, expected 1 to 64"] = m => m.SelfTest.Steps = 0,
+        ["self_test: steps is 65, expected 1 to 64"] = m => m.SelfTest.Steps = 65,
+        ["self_test: scores has 8 bytes, expected 12 (3 × 4)"] = m => m.SelfTest.Scores = Zeros(8),
+        ["self_test: scores contains NaN, expected finite numbers"] = m => m.SelfTest.Scores = Floats(3, float.NaN),
+    };
+
+    private static readonly Dictionary<string, Action<Proto.Model>> FloatChanges = new()
+    {
+        ["layer 1 (rnn): input_scale is 1, expected none in a float32 layer"] = m => m.Layers[0].InputScale = 1,
+        ["layer 2 (gru): output_scale is 1, expected none in a float32 layer"] = m => m.Layers[1].OutputScale = 1,
+        ["layer 1 (rnn): cell_fraction_bits is 3, expected none in a float32 layer"] =
+            m => m.Layers[0].CellFractionBits = 3,
+        ["layer 1 (rnn): weight_ih has 47 bytes, expected 48 (4 × 3 × 4)"] = m => m.Layers[0].WeightIh.Data = Zeros(47),
+        ["layer 2 (gru): weight_hh contains NaN, expected finite numbers"] =
+            m => m.Layers[1].WeightHh.Data = Floats(27, float.NaN),
+    };
+
+    // Bytes that Google's classes would not write: 0x08 is the tag of format_version, 0x10 of numeric_version, 0x18 of
+    // precision, 0x22 of a layer, 0x3A of a label. The first error is the one that is told.
+    private static readonly Dictionary<string, byte[]> Wire = new()
+    {
+        ["format_version is a varint with superfluous bytes, expected the shortest form"] = [0x08, 0x81, 0x00, 0x10],
+        ["format_version occurs twice, expected once"] = [0x08, 1, 0x08, 1],
+        ["format_version has wire type 2, expected 0"] = [0x0A, 1, 1, 0x10],
+        ["format_version is 4294967297, expected at most 4294967295"] = [0x08, 0x81, 0x80, 0x80, 0x80, 0x10],
+        ["format_version is 0, expected 1 to 1"] = [0x08, 0, 0x10, 1],
+        ["a field's tag is a varint with superfluous bytes, expected the shortest form"] = [0x08, 1, 0x90, 0x00, 1],
+        ["the tag at byte 2 of its message is 2, expected a field number from 1 to 536870911"] = [0x08, 1, 0x02, 0],
+        ["field 11 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x58, 1],
+        ["field 63 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0xF8, 0x03, 1],
+        ["field 64 has wire type 3, expected 0, 1, 2 or 5"] = [0x08, 1, 0x83, 0x04],
+        ["an unknown field is a varint of more than 64 bits"] =
+            [0x08, 1, 0x80, 0x04, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02],
+        ["crc32c is followed by other fields, expected it to be the last"] = [0x08, 1, 0x7D, 1, 2, 3, 4],
+        ["label 1 is not UTF-8"] = [0x08, 1, 0x10, 1, 0x3A, 2, 0xC3, 0x28],
+        ["layer 1: reset_before is 2, expected 0 or 1"] = [0x08, 1, 0x10, 1, 0x18, 1, 0x22, 2, 0x28, 2],
+        ["layer 1: weight_ih: rows occurs twice, expected once"] =
+            [0x08, 1, 0x10, 1, 0x18, 1, 0x22, 6, 0x32, 4, 0x10, 1, 0x10, 1],
+    };
+
+    public static TheoryData<string> QuantizedSentences => [.. QuantizedChanges.Keys];
+
+    public static TheoryData<string> FloatSentences => [.. FloatChanges.Keys];
+
+    public static TheoryData<string> WireSentences => [.. Wire.Keys];
+
+    [Theory, MemberData(nameof(QuantizedSentences))]
+    public void A_changed_int8_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(QuantizedChanges[sentence], ModelFiles.Small[1]));
+
+    [Theory, MemberData(nameof(FloatSentences))]
+    public void A_changed_float_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(FloatChanges[sentence], ModelFiles.Small[0]));
+
+    [Theory, MemberData(nameof(WireSentences))]
+    public void Bytes_that_are_not_in_the_strict_form_are_refused(string sentence) =>
+        Assert.Equal(sentence, ModelFiles.RefusalOf(Wire[sentence]));
+
+    [Fact]
+    public void The_good_models_are_good()
+    {
+        foreach (var model in ModelFiles.Small)
+            Assert.Null(RefusalAfter(_ => { }, model));
+    }
+
+    [Fact]
+    public void Fields_from_64_on_are_ignored()
+    {
+        byte[] message = ModelFiles.MessageOf(ModelFiles.Small[1]);
+        byte[] additions =
+            [0x80, 0x04, 0x05, 0x81, 0x04, 1, 2, 3, 4, 5, 6, 7, 8, 0x82, 0x04, 1, 9, 0x85, 0x04, 1, 2, 3, 4];
+        Assert.Null(ModelFiles.RefusalOf([.. message, .. additions]));
+        string? refusal = ModelFiles.RefusalOf([.. message, .. additions.AsSpan(..^1)]);
+        Assert.Equal("an unknown field has 4 bytes, expected at most the 3 that are left of its message", refusal);
+    }
+
+    [Fact]
+    public void A_length_beyond_the_file_is_refused_before_memory_is_reserved() =>
+        Assert.Equal("layers has 4294967295 bytes, expected at most the 1 that are left of its message",
+            ModelFiles.RefusalOf([0x08, 1, 0x10, 1, 0x22, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0]));
+
+    [Fact]
+    public void A_file_cut_short_or_damaged_is_told_by_its_end()
+    {
+        byte[] file = ModelWriter.Write(ModelFiles.Small[0]);
+        Assert.Equal("the file has 0 bytes, expected a model of 9 to 1073741824 bytes", Refusal([]));
+        Assert.Equal("the file does not end with its checksum: it is cut short, or not an .ernn model", Refusal(file[..^2]));
+        uint expected = Crc32C.Compute(file.AsSpan(..^5));
+        file[^1] ^= 0x40;
+        Assert.Equal($"crc32c is {expected ^ 0x40000000:x8}, expected {expected:x8}: the file is damaged", Refusal(file));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_told_with_its_name()
+    {
+        string folder = Directory.CreateTempSubdirectory("edgernn").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "model.ernn");
+            Assert.Equal($"{path}: there is no such file", LoadRefusal(path));
+            Assert.Equal($"{folder}: this is a folder, expected a model file", LoadRefusal(folder));
+            Assert.Equal(": the file cannot be read", LoadRefusal(""));
+            File.WriteAllText(path, "label,x\nidle,1\n");
+            Assert.Equal($"{path}: the file does not end with its checksum: it is cut short, or not an .ernn model",
+                LoadRefusal(path));
+            using (var large = File.OpenWrite(path))
+                large.SetLength(ModelReader.MaxFileBytes + 1L);
+            Assert.Equal($"{path}: the file has 1073741825 bytes, expected at most 1073741824", LoadRefusal(path));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string? RefusalAfter(Action<Proto.Model> change, RnnModel model)
+    {
+        var message = Proto.Model.Parser.ParseFrom(ModelFiles.MessageOf(model));
+        change(message);
+        return ModelFiles.RefusalOf(message.ToByteArray());
+    }
+
+    private static string? Refusal(byte[] file) => ModelReader.TryRead(file, out _, out string? error) ? null : error;
+
+    private static string? LoadRefusal(string path) => ModelReader.TryLoad(path, out _, out string? error) ? null : error;
+
+    private static ByteString Zeros(int count) => ByteString.CopyFrom(new byte[count]);
+
+    private static ByteString Floats(int count, float value) =>
+        ByteString.CopyFrom(MemoryMarshal.AsBytes([.. Enumerable.Repeat(value, count)]));
+}
