@@ -141,7 +141,8 @@ internal sealed class CsvFolder(string folder, CsvOptions options)
     /// <summary>What can be read but is seldom meant.</summary>
     private void WarnOfSuspects(string[] labels)
     {
-        string? clock = _channels!.FirstOrDefault(c => c.ToLowerInvariant() is "time" or "timestamp" or "date" or "index");
+        string? clock = _channels!
+            .FirstOrDefault(c => c.ToLowerInvariant() is "time" or "timestamp" or "date" or "index");
         if (options.Channels is null && clock is not null)
         {
             _warnings.Add($"column '{clock}' of {folder} is read as a channel; leave it out with " +

@@ -4,8 +4,8 @@ namespace EdgeRnn.Trainer.Datasets;
 /// <c>synthetic:motion</c>: gestures as a six-axis sensor in a moving hand reads them, made from a seed. Each sequence
 /// is a window of <see cref="Steps"/> steps at <see cref="RateHz"/> that holds one whole gesture; acceleration in g,
 /// with gravity, and turn rates in deg/s. Classes differ in the order and shape of their movement: every gesture ends
-/// where it began, so the means of a window tell nothing of it. People differ in tempo, size and grip; those of the test part
-/// never appear in the training part.
+/// where it began, so the means of a window tell nothing of it. People differ in tempo, size and grip; those of the
+/// test part never appear in the training part.
 /// </summary>
 internal sealed class SyntheticMotion
 {
