@@ -1,1 +1,67 @@
-return 0;
+using System.Reflection;
+using EdgeRnn;
+using EdgeRnn.Format;
+using EdgeRnn.Host;
+using EdgeRnn.Host.Pipeline;
+using EdgeRnn.Host.Transport;
+using EdgeRnn.Runtime;
+using EdgeRnn.Wire;
+
+const int Done = 0;
+const int Failed = 1;
+const int WrongUsage = 2;
+
+var options = HostOptions.Parse(args, out string? usageError);
+if (options is null)
+{
+    StandardStreams.Say($"{usageError}; see edgernn-host --help");
+    return WrongUsage;
+}
+if (options.Help || options.Version)
+{
+    StandardStreams.Print(options.Help ? HostOptions.Usage : VersionText());
+    return Done;
+}
+
+return Run(options) ? Done : Failed;
+
+static bool Run(HostOptions options)
+{
+    var model = ReadModel(options.Model, out string? error);
+    using var port = model is null ? null : Port.Open(options.Port, options.Baud, out error);
+    if (model is null || port is null)
+    {
+        StandardStreams.Say(error!);
+        return false;
+    }
+    LineReceiver line = options.Input == InputFormat.Text
+        ? new TextReceiver(model.InputSize, port.JoinsMidway)
+        : new FrameReceiver(model.InputSize);
+    var stream = new StreamClassifier(new RnnSession(model));
+    return new StreamPipeline(port, line, stream, new(model), options.ExitAtEnd).Run();
+}
+
+static RnnModel? ReadModel(string path, out string? error)
+{
+    try
+    {
+        if (ModelReader.TryRead(File.ReadAllBytes(path), out var model, out error))
+            return model;
+        error = $"{path} is not a model this program can use: {error}";
+    }
+    catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+    {
+        error = $"there is no model {path}; make one with edgernn quantize";
+    }
+    catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+    {
+        error = $"{path} cannot be read; check that it is a file and that this user may read it";
+    }
+    return null;
+}
+
+static string VersionText()
+{
+    string tool = typeof(HostOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+    return $"edgernn-host {tool}, model format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}";
+}
