@@ -1,0 +1,54 @@
+using System.Xml.Linq;
+using Xunit;
+
+namespace EdgeRnn.Tests;
+
+/// <summary>What may refer to what, read from the project files: nothing that ships to the board knows the trainer.</summary>
+public class HouseTests
+{
+    private static readonly string Root = FindRoot();
+
+    [Theory]
+    [InlineData("src/EdgeRnn.Core/EdgeRnn.Core.csproj")]
+    [InlineData("runtime/EdgeRnn.Runtime/EdgeRnn.Runtime.csproj", "EdgeRnn.Core")]
+    [InlineData("firmware-host/EdgeRnn.Host/EdgeRnn.Host.csproj", "EdgeRnn.Core", "EdgeRnn.Runtime")]
+    [InlineData("tests/EdgeRnn.AotSmoke/EdgeRnn.AotSmoke.csproj", "EdgeRnn.Core", "EdgeRnn.Runtime")]
+    public void The_board_refers_to_nothing_but(string project, params string[] allowed)
+    {
+        Assert.Empty(References(project, "PackageReference"));
+        Assert.Subset([.. allowed], [.. References(project, "ProjectReference")]);
+    }
+
+    [Fact]
+    public void The_trainer_refers_to_core_and_runtime_only() => Assert.Subset(
+        ["EdgeRnn.Core", "EdgeRnn.Runtime"],
+        [.. References("trainer/EdgeRnn.Trainer/EdgeRnn.Trainer.csproj", "ProjectReference")]);
+
+    [Fact]
+    public void Versions_of_packages_have_one_place_and_every_project_its_lock_file()
+    {
+        foreach (string project in Directory.EnumerateFiles(Root, "*.csproj", SearchOption.AllDirectories))
+        {
+            var packages = XDocument.Load(project).Descendants("PackageReference").ToList();
+            Assert.DoesNotContain(packages, p => p.Attribute("Version") is not null || p.Attribute("VersionOverride") is not null);
+            Assert.True(File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "packages.lock.json")), project);
+        }
+    }
+
+    // Names of the packages or projects that a project file refers to; nothing may hide in a shared props file.
+    private static HashSet<string> References(string project, string kind)
+    {
+        var shared = XDocument.Load(Path.Combine(Root, "Directory.Build.props"));
+        return [.. XDocument.Load(Path.Combine(Root, project)).Descendants(kind)
+            .Concat(shared.Descendants(kind))
+            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value))];
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "EdgeRnn.sln")))
+            folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
+        return folder.FullName;
+    }
+}
