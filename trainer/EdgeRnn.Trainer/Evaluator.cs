@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using EdgeRnn.Runtime;
+using EdgeRnn.Trainer.Datasets;
+
+namespace EdgeRnn.Trainer;
+
+/// <summary>What a model says of one sequence.</summary>
+/// <param name="Index">Index in the data set.</param>
+/// <param name="Label">The true class, as an index into the model's labels.</param>
+/// <param name="Predicted">The class with the largest score.</param>
+/// <param name="Scores">Softmax, <c>[labels]</c>.</param>
+/// <param name="IntegerLogits">The head's integers, of a quantized model; else empty.</param>
+public sealed record Prediction(int Index, int Label, int Predicted, float[] Scores, int[] IntegerLogits);
+
+/// <summary>How good a model is on a data set.</summary>
+/// <param name="Samples">Sequences.</param>
+/// <param name="Accuracy">0 to 1.</param>
+/// <param name="Loss">Mean cross-entropy, of probabilities of at least 1e-7.</param>
+/// <param name="Confusion">Counts, <c>[true, predicted]</c>.</param>
+/// <param name="ReplacedReadings">Readings that were no finite number.</param>
+/// <param name="Seconds">Time it took.</param>
+/// <param name="Predictions">One a sequence, in order; empty when they were not asked for.</param>
+public sealed record Evaluation(
+    int Samples, double Accuracy, double Loss, int[,] Confusion, long ReplacedReadings, double Seconds,
+    IReadOnlyList<Prediction> Predictions);
+
+/// <summary>Measures models by the very step that the device runs.</summary>
+public static class Evaluator
+{
+    private const float SmallestProbability = 1e-7f;
+
+    /// <summary>Runs each sequence from a zero state to its last step.</summary>
+    /// <param name="model">A model of any precision.</param>
+    /// <param name="data">Data whose classes all are the model's, in any order.</param>
+    /// <param name="threads">Threads; the result does not depend on them.</param>
+    /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
+    /// <exception cref="UserException">The data does not fit the model.</exception>
+    public static Evaluation Evaluate(RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        int[] classes = MapLabels(model, data);
+        var clock = Stopwatch.StartNew();
+        var losses = new double[data.Count];
+        var predicted = new int[data.Count];
+        var predictions = new Prediction[keepPredictions ? data.Count : 0];
+        long replaced = 0;
+        int next = -1;
+        var first = new RnnSession(model);
+        RnnSession[] sessions = [first, .. Enumerable.Range(1, Math.Max(0, threads - 1)).Select(_ => first.Clone())];
+        Parallel.ForEach(sessions, new ParallelOptions { MaxDegreeOfParallelism = sessions.Length }, session =>
+        {
+            var scores = new float[model.Labels.Count];
+            for (int i; (i = Interlocked.Increment(ref next)) < data.Count;)
+            {
+                int label = classes[data.Sequences[i].Label];
+                predicted[i] = Run(session, data.Sequences[i], scores);
+                losses[i] = -Math.Log(Math.Clamp(scores[label], SmallestProbability, 1f));
+                if (keepPredictions)
+                    predictions[i] = new(i, label, predicted[i], [.. scores], session.IntegerLogits.ToArray());
+            }
+
+            Interlocked.Add(ref replaced, session.ReplacedReadings);
+        });
+
+        var confusion = new int[model.Labels.Count, model.Labels.Count];
+        int correct = 0;
+        for (int i = 0; i < data.Count; i++)
+        {
+            int label = classes[data.Sequences[i].Label];
+            confusion[label, predicted[i]]++;
+            correct += label == predicted[i] ? 1 : 0;
+        }
+
+        // The sum runs in the order of the data, so it is the same with any number of threads.
+        return new(
+            data.Count, (double)correct / data.Count, losses.Sum() / data.Count, confusion, replaced,
+            clock.Elapsed.TotalSeconds, predictions);
+    }
+
+    private static int Run(RnnSession session, Sequence sequence, float[] scores)
+    {
+        int channels = session.Model.InputSize;
+        var values = sequence.Values.Span;
+        session.Reset();
+        for (int t = 0; t < sequence.Steps; t++)
+            session.Advance(values.Slice(t * channels, channels));
+        session.Score(scores);
+        return scores.AsSpan().IndexOfMax();
+    }
+
+    private static int IndexOfMax(this Span<float> scores)
+    {
+        int best = 0;
+        for (int k = 1; k < scores.Length; k++)
+        {
+            if (scores[k] > scores[best])
+                best = k;
+        }
+
+        return best;
+    }
+
+    private static int[] MapLabels(RnnModel model, SequenceDataset data)
+    {
+        if (data.Count == 0)
+            throw new UserException($"'{data.Name}' holds no sequences.");
+        if (data.Channels.Count != model.InputSize)
+            throw new UserException($"'{data.Name}' has {data.Channels.Count} channels, but the model reads {model.InputSize}.");
+        return
+        [
+            .. data.Labels.Select(label =>
+            {
+                int index = model.Labels.ToList().IndexOf(label);
+                return index >= 0
+                    ? index
+                    : throw new UserException(
+                        $"'{data.Name}' has the class '{label}', which the model does not know; " +
+                        $"it knows {string.Join(", ", model.Labels.Take(8))}{(model.Labels.Count > 8 ? ", …" : "")}.");
+            }),
+        ];
+    }
+}
+
+/// <summary>Makes the self-test that a model carries.</summary>
+public static class SelfTests
+{
+    private const int InputBytes = 256;
+    private const int Steps = 16;
+
+    /// <summary>The model with a short run from a fixed seed and the scores that this program's step gives for it.</summary>
+    public static RnnModel Attach(RnnModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var random = new Numerics.SeededRandom(0x5E1F);
+        var input = new byte[InputBytes];
+        foreach (ref byte b in input.AsSpan())
+            b = (byte)random.NextBits();
+        var test = new SelfTest(input, Steps, ReadOnlyMemory<byte>.Empty);
+        var session = new RnnSession(model);
+        var readings = new float[model.InputSize];
+        var scores = new float[model.Labels.Count];
+        for (int t = 0; t < Steps; t++)
+        {
+            test.Readings(model, t, readings);
+            session.Step(readings, scores);
+        }
+
+        return model with
+        {
+            SelfTest = test with { Scores = System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(scores).ToArray() },
+        };
+    }
+}

@@ -1,0 +1,99 @@
+using EdgeRnn.Quantization;
+using EdgeRnn.Trainer.Layers;
+using EdgeRnn.Trainer.Numerics;
+
+namespace EdgeRnn.Trainer.Training;
+
+/// <summary>What one thread needs to run a network forward and backward on its share of a batch.</summary>
+internal sealed unsafe class NetworkPass
+{
+    private readonly LayerPass[] _layers;
+    private readonly FloatBuffer[] _gradients;
+    private readonly int _firstTrained;
+    private readonly int _classes;
+
+    public NetworkPass(Network network, PackedBatch batch)
+    {
+        Batch = batch;
+        _classes = network.OutputSize;
+        _layers = [.. network.Layers.Select(layer => layer.CreatePass(batch, network.Parameters))];
+        _firstTrained = network.Layers.TakeWhile(layer => layer.ParameterCount == 0).Count();
+        int lastStep = network.Layers.TakeWhile(layer => layer is not LastStep).Count();
+        _gradients =
+        [
+            .. network.Layers.Select((layer, i) =>
+                new FloatBuffer((long)(i < lastStep ? batch.RowCapacity : batch.Capacity) * layer.OutputSize)),
+        ];
+    }
+
+    /// <summary>The sequences it works on.</summary>
+    public PackedBatch Batch { get; }
+
+    /// <summary>The head's results, <c>[Batch.Sequences, classes]</c>.</summary>
+    public Span<float> Logits => new(_layers[^1].Output, Batch.Sequences * _classes);
+
+    /// <summary>The gradient of <see cref="Logits"/>, which <see cref="Backward"/> starts from.</summary>
+    public Span<float> LogitGradient => _gradients[^1].Span[..(Batch.Sequences * _classes)];
+
+    /// <summary>Computes <see cref="Logits"/>.</summary>
+    /// <param name="dropout">Where dropout masks come from; null in inference.</param>
+    public void Forward(SeededRandom? dropout)
+    {
+        float* x = Batch.Inputs.Pointer;
+        foreach (var layer in _layers)
+        {
+            if (layer is Dropout.Pass pass)
+                pass.Random = dropout;
+            layer.Forward(x);
+            x = layer.Output;
+        }
+    }
+
+    /// <summary>
+    /// Cross-entropy of the softmax of the logits, summed over sequences, and the count of those whose largest logit is
+    /// right; the gradient softmax - onehot, times <paramref name="scale"/>, goes to <see cref="LogitGradient"/>.
+    /// </summary>
+    public (double Loss, int Correct) CrossEntropy(float scale)
+    {
+        double loss = 0;
+        int correct = 0;
+        for (int m = 0; m < Batch.Sequences; m++)
+        {
+            var logits = Logits.Slice(m * _classes, _classes);
+            var gradient = LogitGradient.Slice(m * _classes, _classes);
+            int label = Batch.Labels[m];
+            float largest = logits[0];
+            int predicted = 0;
+            for (int k = 1; k < _classes; k++)
+            {
+                if (logits[k] > largest)
+                    (largest, predicted) = (logits[k], k);
+            }
+
+            double sum = 0;
+            for (int k = 0; k < _classes; k++)
+                sum += gradient[k] = Activations.Exp(MathF.Max(logits[k] - largest, -87f));
+            float factor = scale / (float)sum;
+            for (int k = 0; k < _classes; k++)
+                gradient[k] *= factor;
+            gradient[label] -= scale;
+            loss += Math.Log(sum) - (logits[label] - largest);
+            correct += predicted == label ? 1 : 0;
+        }
+
+        return (loss, correct);
+    }
+
+    /// <summary>Adds the gradients of all parameters, from <see cref="LogitGradient"/> back.</summary>
+    /// <param name="gradient">Gradients of all parameters.</param>
+    /// <param name="inputGradient">Receives the gradient of the inputs, <c>[Batch.Rows, channels]</c>; may be null.</param>
+    public void Backward(float* gradient, float* inputGradient = null)
+    {
+        for (int i = _layers.Length - 1; i >= 0; i--)
+        {
+            float* x = i == 0 ? Batch.Inputs.Pointer : _layers[i - 1].Output;
+            float* dx = i == 0 ? inputGradient : i > _firstTrained || inputGradient != null ? _gradients[i - 1].Pointer : null;
+            _layers[i].Backward(x, _gradients[i].Pointer, dx, gradient);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Numerics;
+using EdgeRnn.Trainer.Layers;
+using EdgeRnn.Trainer.Numerics;
+
+namespace EdgeRnn.Trainer.Training;
+
+/// <summary>
+/// From the gradients of all threads to new weights: sum in the order of the threads, clip by the global norm, update, pack.
+/// Each thread works on its own slice of the parameters.
+/// </summary>
+internal sealed unsafe class ParameterUpdate
+{
+    private readonly Network _network;
+    private readonly Optimizer _optimizer;
+    private readonly ShardThreads _threads;
+    private readonly FloatBuffer[] _gradients;
+    private readonly FloatBuffer _state;
+    private readonly PackedWeights[] _packed;
+    private readonly double[] _squares;
+    private readonly float _clipNorm;
+    private readonly int _slice;
+    private readonly Action<int> _reduceAction;
+    private readonly Action<int> _updateAction;
+    private readonly Action<int> _packAction;
+    private float _rate;
+    private float _scale;
+    private long _step;
+
+    public ParameterUpdate(Network network, Optimizer optimizer, float clipNorm, ShardThreads threads)
+    {
+        _network = network;
+        _optimizer = optimizer;
+        _threads = threads;
+        _clipNorm = clipNorm;
+        _gradients = [.. Enumerable.Range(0, threads.Count).Select(_ => new FloatBuffer(network.ParameterCount))];
+        _state = new((long)optimizer.StateCount * network.ParameterCount);
+        _packed = [.. network.Layers.SelectMany(layer => layer.Packed)];
+        _squares = new double[threads.Count];
+        // Slices of whole cache lines: no line is written by two threads.
+        _slice = ((network.ParameterCount + threads.Count - 1) / threads.Count + 15) & ~15;
+        (_reduceAction, _updateAction, _packAction) = (Reduce, Update, Pack);
+    }
+
+    /// <summary>The sum of the gradients that thread <paramref name="thread"/> computes; zeros before each batch.</summary>
+    public float* Gradient(int thread) => _gradients[thread].Pointer;
+
+    /// <summary>Packs the present weights, before the first batch.</summary>
+    public void PackWeights() => _threads.Run(_packAction);
+
+    /// <summary>Makes one step; false, and nothing changed, when the gradient is not finite.</summary>
+    public bool TryStep(float rate)
+    {
+        _threads.Run(_reduceAction);
+        double norm = Math.Sqrt(_squares.Sum());
+        if (!double.IsFinite(norm))
+            return false;
+        _rate = rate;
+        _scale = _clipNorm > 0 && norm > _clipNorm ? (float)(_clipNorm / norm) : 1f;
+        _step++;
+        _threads.Run(_updateAction);
+        _threads.Run(_packAction);
+        return true;
+    }
+
+    private (int First, int Count) Slice(int thread)
+    {
+        int first = Math.Min(_network.ParameterCount, thread * _slice);
+        return (first, Math.Min(_network.ParameterCount, first + _slice) - first);
+    }
+
+    private void Reduce(int thread)
+    {
+        (int first, int count) = Slice(thread);
+        float* total = _gradients[0].Pointer + first;
+        var squares = Vector<double>.Zero;
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            int n = count - i;
+            var sum = Lanes.Load(total + i, n);
+            for (int other = 1; other < _gradients.Length; other++)
+                sum += Lanes.Load(_gradients[other].Pointer + first + i, n);
+            Lanes.Store(total + i, sum, n);
+            Vector.Widen(sum, out var low, out var high);
+            squares += low * low + high * high;
+        }
+
+        _squares[thread] = Vector.Sum(squares);
+    }
+
+    private void Update(int thread)
+    {
+        (int first, int count) = Slice(thread);
+        _optimizer.Update(
+            _network.Parameters.Pointer + first, _gradients[0].Pointer + first, _state.Pointer + first,
+            _network.ParameterCount, count, _rate, _scale, _step);
+        foreach (var gradient in _gradients)
+            gradient.Span.Slice(first, count).Clear();
+    }
+
+    private void Pack(int thread)
+    {
+        for (int i = thread; i < _packed.Length; i += _threads.Count)
+            _packed[i].Pack(_network.Parameters.Pointer);
+    }
+}
