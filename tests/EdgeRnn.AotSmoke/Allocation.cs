@@ -34,6 +34,9 @@ internal static class Allocation
 
     private static long AllocatedBy(Action action)
     {
+        // The meter counts all threads, so what earlier sessions leave to the finalizer's thread must be done with.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         long before = GC.GetTotalAllocatedBytes(precise: true);
         action();
         return GC.GetTotalAllocatedBytes(precise: true) - before;
