@@ -28,6 +28,9 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     /// <summary>The LSTM's cell state in real units, for calibration; empty for other layers.</summary>
     public virtual ReadOnlySpan<float> CellState => default;
 
+    /// <summary>A number for each unit, with padding for the last vector.</summary>
+    protected AlignedBuffer<float> NewUnits() => new(Layer.Units + 32);
+
     /// <summary>Packs the weights of a layer for <paramref name="kernel"/>.</summary>
     public static Cell Create(RnnLayer layer, Precision precision, Kernel kernel) => (precision, kernel.IsVectorised) switch
     {

@@ -20,7 +20,7 @@ internal sealed unsafe class GruCell<T, TNumerics> : Cell
     private readonly Projection _recurrent;
     private readonly AlignedBuffer<float> _fromInputs;
     private readonly AlignedBuffer<float> _fromHidden;
-    private readonly AlignedBuffer<float> _state;
+    private readonly AlignedBuffer<float> _r, _z, _state;
 
     public GruCell(RnnLayer layer, Precision precision, Kernel kernel)
         : this(layer, precision, kernel,
@@ -36,7 +36,7 @@ internal sealed unsafe class GruCell<T, TNumerics> : Cell
         _recurrent = recurrent;
         _fromInputs = inputs.NewResult();
         _fromHidden = recurrent.NewResult();
-        _state = new(layer.Units + 32);
+        (_r, _z, _state) = (NewUnits(), NewUnits(), NewUnits());
     }
 
     public override void Step(Signal x)
@@ -45,14 +45,16 @@ internal sealed unsafe class GruCell<T, TNumerics> : Cell
         _recurrent.Multiply(Hidden, _fromHidden.Pointer);
 
         int units = Layer.Units;
+        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = _state.Pointer;
+        Gates<T, TNumerics>.Sigmoid(a, b, r, units);
+        Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
         float inverseScale = InverseScale;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, state = _state.Pointer, hidden = Hidden.Staged;
-        for (int u = 0; u < units; u += T.Count, a += T.Count, b += T.Count)
+        float* an = a + 2 * units, bn = b + 2 * units, hidden = Hidden.Staged;
+        for (int u = 0; u < units; u += T.Count)
         {
-            var r = TNumerics.Sigmoid(T.Load(a) + T.Load(b));
-            var z = TNumerics.Sigmoid(T.Load(a + units) + T.Load(b + units));
-            var n = TNumerics.Tanh(T.FusedMultiplyAdd(r, T.Load(b + 2 * units), T.Load(a + 2 * units)));
-            var h = TNumerics.State(T.FusedMultiplyAdd(z, T.Load(state + u), (T.All(TNumerics.One) - z) * n));
+            var n = TNumerics.Tanh(T.FusedMultiplyAdd(T.Load(r + u), T.Load(bn + u), T.Load(an + u)));
+            var zu = T.Load(z + u);
+            var h = TNumerics.State(T.FusedMultiplyAdd(zu, T.Load(state + u), (T.All(TNumerics.One) - zu) * n));
             h.Store(state + u);
             TNumerics.Output(h, inverseScale).Store(hidden + u);
         }
@@ -83,8 +85,7 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
     private readonly AlignedBuffer<float> _fromInputs;
     private readonly AlignedBuffer<float> _fromHidden;
     private readonly AlignedBuffer<float> _fromReset;
-    private readonly AlignedBuffer<float> _state;
-    private readonly AlignedBuffer<float> _z;
+    private readonly AlignedBuffer<float> _r, _z, _state;
     private readonly Signal _reset;
 
     public ResetBeforeGruCell(RnnLayer layer, Precision precision, Kernel kernel)
@@ -105,8 +106,7 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
         _fromInputs = inputs.NewResult();
         _fromHidden = gates.NewResult();
         _fromReset = candidate.NewResult();
-        _state = new(layer.Units + 32);
-        _z = new(layer.Units + 32);
+        (_r, _z, _state) = (NewUnits(), NewUnits(), NewUnits());
         _reset = new(layer.Units, precision, kernel);
     }
 
@@ -116,23 +116,22 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
         _gates.Multiply(Hidden, _fromHidden.Pointer);
 
         int units = Layer.Units;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, state = _state.Pointer;
+        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = _state.Pointer;
+        Gates<T, TNumerics>.Sigmoid(a, b, r, units);
+        Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
+        float inverseScale = InverseScale;
         for (int u = 0; u < units; u += T.Count)
-        {
-            var r = TNumerics.Sigmoid(T.Load(a + u) + T.Load(b + u));
-            var z = TNumerics.Sigmoid(T.Load(a + units + u) + T.Load(b + units + u));
-            z.Store(_z.Pointer + u);
-            TNumerics.Output(r * T.Load(state + u), InverseScale).Store(_reset.Staged + u);
-        }
+            TNumerics.Output(T.Load(r + u) * T.Load(state + u), inverseScale).Store(_reset.Staged + u);
         _reset.Publish();
         _candidate.Multiply(_reset, _fromReset.Pointer);
+        float* an = a + 2 * units, bn = _fromReset.Pointer, hidden = Hidden.Staged;
         for (int u = 0; u < units; u += T.Count)
         {
-            var n = TNumerics.Tanh(T.Load(a + 2 * units + u) + T.Load(_fromReset.Pointer + u));
-            var z = T.Load(_z.Pointer + u);
-            var h = TNumerics.State(T.FusedMultiplyAdd(z, T.Load(state + u), (T.All(TNumerics.One) - z) * n));
+            var n = TNumerics.Tanh(T.Load(an + u) + T.Load(bn + u));
+            var zu = T.Load(z + u);
+            var h = TNumerics.State(T.FusedMultiplyAdd(zu, T.Load(state + u), (T.All(TNumerics.One) - zu) * n));
             h.Store(state + u);
-            TNumerics.Output(h, InverseScale).Store(Hidden.Staged + u);
+            TNumerics.Output(h, inverseScale).Store(hidden + u);
         }
         Hidden.Publish();
     }

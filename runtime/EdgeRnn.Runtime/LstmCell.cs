@@ -22,6 +22,7 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
     private readonly Projection _recurrent;
     private readonly AlignedBuffer<float> _fromInputs;
     private readonly AlignedBuffer<float> _fromHidden;
+    private readonly AlignedBuffer<float> _i, _f, _g, _o;
     private readonly AlignedBuffer<float> _cell;
     private readonly CellFormat _format;
 
@@ -39,7 +40,7 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
         _recurrent = recurrent;
         _fromInputs = inputs.NewResult();
         _fromHidden = recurrent.NewResult();
-        _cell = new(layer.Units + 32);
+        (_i, _f, _g, _o, _cell) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
         _format = new(layer.CellFractionBits);
     }
 
@@ -51,18 +52,22 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
         _recurrent.Multiply(Hidden, _fromHidden.Pointer);
 
         int units = Layer.Units;
+        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer;
+        float* i = _i.Pointer, f = _f.Pointer, g = _g.Pointer, o = _o.Pointer;
+        Gates<T, TNumerics>.Sigmoid(a, b, i, units);
+        Gates<T, TNumerics>.Sigmoid(a + units, b + units, f, units);
+        Gates<T, TNumerics>.Tanh(a + 2 * units, b + 2 * units, g, units);
+        Gates<T, TNumerics>.Sigmoid(a + 3 * units, b + 3 * units, o, units);
+
         float inverseScale = InverseScale;
         var format = _format;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, cell = _cell.Pointer, hidden = Hidden.Staged;
-        for (int u = 0; u < units; u += T.Count, a += T.Count, b += T.Count)
+        float* cell = _cell.Pointer, hidden = Hidden.Staged;
+        for (int u = 0; u < units; u += T.Count)
         {
-            var i = TNumerics.Sigmoid(T.Load(a) + T.Load(b));
-            var f = TNumerics.Sigmoid(T.Load(a + units) + T.Load(b + units));
-            var g = TNumerics.Tanh(T.Load(a + 2 * units) + T.Load(b + 2 * units));
-            var o = TNumerics.Sigmoid(T.Load(a + 3 * units) + T.Load(b + 3 * units));
-            var c = TNumerics.Cell(T.FusedMultiplyAdd(f, T.Load(cell + u), i * g), format);
+            var c = T.FusedMultiplyAdd(T.Load(f + u), T.Load(cell + u), T.Load(i + u) * T.Load(g + u));
+            c = TNumerics.Cell(c, format);
             c.Store(cell + u);
-            TNumerics.Output(o * TNumerics.CellTanh(c), inverseScale).Store(hidden + u);
+            TNumerics.Output(T.Load(o + u) * TNumerics.CellTanh(c), inverseScale).Store(hidden + u);
         }
         Hidden.Publish();
     }
