@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using EdgeRnn.Format;
+using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
+
+namespace EdgeRnn.Cli;
+
+/// <summary><c>edgernn stream-check</c>: the board's own binary against the offline evaluation, label by label.</summary>
+public static class StreamCheckVerb
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "The model (.ernn).", Required = true };
+        var data = new Option<string>("--data") { Description = "The sequences to play, as kind:path.", Required = true };
+        var count = new Option<int>("--count") { Description = "How many of them, from the first [all].", DefaultValueFactory = _ => int.MaxValue };
+        var host = new Option<string>("--host") { Description = "The host with what goes before it, split at spaces.", DefaultValueFactory = _ => "edgernn-host" };
+        var predictions = new Option<string?>("--predictions") { Description = "A file that evaluate --predictions wrote, to be held against the labels." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("stream-check", "Stream sequences through edgernn-host over a virtual serial line and compare every label with the offline evaluation.")
+        {
+            model, data, count, host, predictions, json,
+        };
+        command.SetAction(parsed =>
+        {
+            string path = parsed.GetRequiredValue(model);
+            var sequences = DataSpec.Load(parsed.GetRequiredValue(data)).AlignedTo(ReadModel(path));
+            var result = StreamCheck.Run(
+                path, sequences, parsed.GetValue(count), HostCommand(parsed.GetRequiredValue(host)),
+                parsed.GetValue(predictions) is { } file ? ReadPredictions(file) : null);
+            Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
+            return result.Passed ? 0 : 1;
+        });
+        return command;
+    }
+
+    /// <summary>The words of a host command; a managed <c>.dll</c> is run by <c>dotnet</c>.</summary>
+    public static IReadOnlyList<string> HostCommand(string text)
+    {
+        string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words.Length == 0)
+            throw new UserException("--host is empty; name the edgernn-host program.");
+        return words[0].EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? ["dotnet", .. words] : words;
+    }
+
+    private static RnnModel ReadModel(string path)
+    {
+        try
+        {
+            return ModelReader.TryRead(File.ReadAllBytes(path), out var model, out string? error)
+                ? model
+                : throw new UserException($"'{path}' is not a model this program can use: {error}.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"Cannot read the model '{path}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>The column <c>predicted</c>.</summary>
+    private static int[] ReadPredictions(string path)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"Cannot read the predictions '{path}': {e.Message}", e);
+        }
+        int column = lines.Length == 0 ? -1 : Array.IndexOf(lines[0].Split(','), "predicted");
+        if (column < 0)
+            throw new UserException($"'{path}' has no column 'predicted'; make it with evaluate --predictions.");
+        return [.. lines.Skip(1).Select((line, i) =>
+            line.Split(',') is { } cells && cells.Length > column && int.TryParse(cells[column], CultureInfo.InvariantCulture, out int value)
+                ? value
+                : throw new UserException($"'{path}', row {i + 1}: 'predicted' is not a number."))];
+    }
+
+    private static string Describe(StreamCheckResult result)
+    {
+        var account = result.Account;
+        string text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{result.Matches:N0} of {result.Expected:N0} decisions equal to the bit; {account.Delivered:N0} of {account.Expected:N0} readings delivered, {account.Lost} lost, {account.Damaged} damaged; {account.AllocatedBytes} bytes allocated; {result.MicrosecondsPerStep:0.00} µs a step");
+        if (result.PredictionMatches is { } matches)
+            text += string.Create(CultureInfo.InvariantCulture, $"; {matches:N0} of {result.Sequences:N0} labels as predicted");
+        return result.FirstDifference is null ? text : $"{text}{Environment.NewLine}first difference: {result.FirstDifference}";
+    }
+}
