@@ -67,7 +67,7 @@ public sealed class StreamClassifier
     /// <returns>Whether a decision is due: then the other members tell it.</returns>
     public bool Step(ReadOnlySpan<float> readings)
     {
-        if (_step == _begun * _hop)
+        if (_step == _begun * _hop && (_begun == 0 || !_continuous)) // a continuous stream is one window without end
             _begun++;
         long replaced = Session(_oldest).ReplacedReadings;
         for (long k = _oldest; k < _begun; k++)
@@ -75,16 +75,14 @@ public sealed class StreamClassifier
         ReplacedReadings += Session(_oldest).ReplacedReadings - replaced;
         _step++;
         Steps++;
-        if (_continuous)
-        {
-            Decide(_sessions[0], Steps - _step);
-            return true;
-        }
-        if (_step < _oldest * _hop + _window)
+        if (!_continuous && _step < _oldest * _hop + _window)
             return false;
-        var ended = Session(_oldest++);
-        Decide(ended, Steps - _window);
-        ended.Reset();
+        var session = Session(_oldest);
+        Decide(session, _continuous ? Steps - _step : Steps - _window);
+        if (_continuous)
+            return true;
+        session.Reset();
+        _oldest++;
         return true;
     }
 

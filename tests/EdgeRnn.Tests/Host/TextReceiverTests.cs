@@ -1,0 +1,102 @@
+using System.Text;
+using EdgeRnn.Wire;
+using Xunit;
+
+namespace EdgeRnn.Tests.Host;
+
+/// <summary>The text format: what passes, and what a bad line costs.</summary>
+public class TextReceiverTests
+{
+    [Theory]
+    [InlineData("1,2.5,-3\n")]
+    [InlineData("1 2.5 -3\r\n")]
+    [InlineData("1\t2.5\t-3\n")]
+    [InlineData("1;2.5;-3\n")]
+    [InlineData("  1 , 2.5 ;  -3 ,\n")]
+    [InlineData("1e0,25e-1,-3.0\n")]
+    public void Every_separator_gives_the_reading(string line)
+    {
+        var receiver = new TextReceiver(3, joinsMidway: false);
+        Assert.Equal(LineAnswer.Reading, receiver.Next(Encoding.UTF8.GetBytes(line), out int consumed));
+        Assert.Equal([1, 2.5f, -3], receiver.Readings.ToArray());
+        Assert.Equal(line.Length, consumed);
+        Assert.Equal(-1, receiver.DeviceUs);
+    }
+
+    [Fact]
+    public void Numbers_that_are_none_are_passed_on_as_such()
+    {
+        var receiver = new TextReceiver(5, joinsMidway: false);
+        Assert.Equal(LineAnswer.Reading, receiver.Next("nan,inf,-inf,ovf,NaN\n"u8, out _));
+        Assert.All(receiver.Readings.ToArray(), r => Assert.False(float.IsFinite(r)));
+    }
+
+    [Fact]
+    public void A_bad_row_costs_one_row()
+    {
+        const string Text = "booting v1.2 ...\n\nERR sensor\n1,2\n3,4\n5,x\n7,8\n9\n11,,12\n13,14\n1,2,3\n15,16\n";
+        var receiver = new TextReceiver(2, joinsMidway: false);
+        var readings = Receive(receiver, Text, Text.Length);
+        Assert.Equal(["0:1,2", "1:3,4", "3:7,8!", "6:13,14!", "8:15,16!"], readings);
+        var counts = receiver.Counts;
+        Assert.Equal((9, 5, 0, 4, 2), (counts.Expected, counts.Delivered, counts.Lost, counts.Damaged, counts.Noise));
+    }
+
+    [Fact]
+    public void Every_cut_gives_the_same()
+    {
+        string text = "x\n" + string.Concat(Enumerable.Range(0, 200).Select(i => i % 17 == 0 ? $"{i},oops\n" : $"{i},{i * 0.5}\n"));
+        var whole = Receive(new(2, false), text, text.Length);
+        for (int piece = 1; piece < 40; piece++)
+            Assert.Equal(whole, Receive(new(2, false), text, piece));
+    }
+
+    [Fact]
+    public void On_a_port_the_first_partial_line_is_passed_over()
+    {
+        var receiver = new TextReceiver(2, joinsMidway: true);
+        Assert.Equal(["0:3,4"], Receive(receiver, "1,2\n3,4\n", 100));
+        Assert.Equal((1, 0), (receiver.Counts.Noise, receiver.Counts.Damaged));
+    }
+
+    [Fact]
+    public void A_line_without_end_is_thrown_away()
+    {
+        var receiver = new TextReceiver(2, joinsMidway: false);
+        string text = new string('1', 200_000) + "\n1,2\n";
+        Assert.Equal(["0:1,2"], Receive(receiver, text, 70_000));
+        Assert.Equal(1, receiver.Counts.Noise);
+    }
+
+    [Fact]
+    public void A_line_of_another_width_is_refused_after_three_rows_or_at_its_end()
+    {
+        var receiver = new TextReceiver(2, joinsMidway: false);
+        Assert.Equal(LineAnswer.Refused, receiver.Next("1,2,3\n1,2,3\n1,2,3\n"u8, out _));
+        Assert.Equal("the line carries 3 numbers a row, and the model reads 2", receiver.Refusal);
+
+        var shortLine = new TextReceiver(2, joinsMidway: false);
+        Assert.Equal(LineAnswer.NeedMore, shortLine.Next("1,2,3\n"u8, out _));
+        Assert.False(shortLine.Complete());
+        Assert.NotNull(shortLine.Refusal);
+    }
+
+    private static List<string> Receive(TextReceiver receiver, string text, int pieceLength)
+    {
+        List<string> readings = [];
+        List<byte> waiting = [];
+        foreach (byte[] piece in Encoding.UTF8.GetBytes(text).Chunk(pieceLength))
+        {
+            waiting.AddRange(piece);
+            while (true)
+            {
+                var answer = receiver.Next(waiting.ToArray(), out int consumed);
+                waiting.RemoveRange(0, consumed);
+                if (answer != LineAnswer.Reading)
+                    break;
+                readings.Add($"{receiver.Sequence}:{string.Join(',', receiver.Readings.ToArray())}{(receiver.Interrupted ? "!" : "")}");
+            }
+        }
+        return readings;
+    }
+}
