@@ -1,0 +1,146 @@
+namespace EdgeRnn.Quantization;
+
+/// <summary>What calibration saw at one layer of a float session, in real units.</summary>
+/// <param name="Input">The magnitude that the largest integer of the first layer's input stands for.</param>
+/// <param name="Cell">The largest |c| of an LSTM; 0 for other layers.</param>
+/// <param name="Output">The magnitude that the largest integer of the output stands for; not read where tanh bounds it.</param>
+public readonly record struct LayerRange(float Input, float Cell, float Output);
+
+/// <summary>Float models to integer models: ranges to scales, weights to int8 with one scale per row.</summary>
+public static class Quantizer
+{
+    // Cell states of data that calibration did not see may be somewhat larger before they saturate.
+    private const float CellHeadroom = 1.25f;
+    private const int MaxCellFractionBits = 15;
+
+    /// <summary>Integers of a head's logits stand for multiples of this.</summary>
+    private const float LogitScale = 1f / 4096f;
+
+    /// <summary>Quantizes <paramref name="model"/>.</summary>
+    /// <param name="model">A float model.</param>
+    /// <param name="ranges">One a layer.</param>
+    /// <param name="precision"><see cref="Precision.Int8"/> or <see cref="Precision.Int8x16"/>.</param>
+    /// <returns>The integer model, without a self-test: its scores are other than the float model's.</returns>
+    public static RnnModel Quantize(RnnModel model, IReadOnlyList<LayerRange> ranges, Precision precision)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(ranges);
+        if (model.Precision != Precision.Float32 || precision == Precision.Float32)
+            throw new ArgumentException($"A {model.Precision} model cannot be quantized to {precision}.");
+        if (ranges.Count != model.Layers.Count)
+            throw new ArgumentException($"{ranges.Count} ranges do not fit {model.Layers.Count} layers.", nameof(ranges));
+
+        float largest = precision == Precision.Int8 ? 127f : 32767f;
+        float inputScale = Scale(ranges[0].Input, largest);
+        var layers = new RnnLayer[model.Layers.Count];
+        for (int i = 0; i < layers.Length; i++)
+        {
+            var layer = model.Layers[i];
+            bool isHead = i == layers.Length - 1;
+            bool bounded = layer.IsRecurrent && layer.Activation == Activation.Default;
+            float bound = precision == Precision.Int8 ? FixedPoint.Int8HiddenScale : FixedPoint.Int16HiddenScale;
+            bool folds = layer.BiasHh is not null && (layer.Kind != LayerKind.Gru || layer.ResetBefore);
+            layers[i] = layer with
+            {
+                WeightIh = QuantizeRows(layer.WeightIh),
+                WeightHh = layer.WeightHh is null ? null : QuantizeRows(layer.WeightHh),
+                BiasIh = folds ? Sum(layer.BiasIh, layer.BiasHh!) : layer.BiasIh,
+                BiasHh = folds ? null : layer.BiasHh,
+                InputScale = inputScale,
+                OutputScale = isHead ? LogitScale : bounded ? bound : Scale(ranges[i].Output, largest),
+                CellFractionBits = layer.Kind == LayerKind.Lstm ? CellFractionBits(ranges[i].Cell) : 0,
+            };
+            inputScale = layers[i].OutputScale;
+        }
+        return model with { Precision = precision, Layers = layers, SelfTest = null, Checksum = 0 };
+    }
+
+    /// <summary>
+    /// The magnitude that the largest integer should stand for, so that rounding and saturating <paramref name="values"/>
+    /// loses least in the mean square: rare outliers saturate where that makes all others finer.
+    /// </summary>
+    /// <param name="values">A sample of real values.</param>
+    /// <param name="largest">127 or 32767.</param>
+    public static float BestRange(ReadOnlySpan<float> values, float largest)
+    {
+        float maximum = 0;
+        foreach (float value in values)
+            maximum = MathF.Max(maximum, MathF.Abs(value));
+        float best = maximum;
+        double leastError = double.MaxValue;
+        for (int percent = 100; percent >= 20; percent -= 2)
+        {
+            float range = maximum * percent / 100f;
+            double error = SquaredError(values, Scale(range, largest), largest);
+            if (error < leastError)
+                (leastError, best) = (error, range);
+        }
+        return best;
+    }
+
+    /// <summary>int8 rows, each with the scale between 80 % and 100 % of its largest weight / 127 that loses least.</summary>
+    private static Tensor QuantizeRows(Tensor weights)
+    {
+        var values = new sbyte[weights.Rows * weights.Columns];
+        var scales = new float[weights.Rows];
+        for (int r = 0; r < weights.Rows; r++)
+        {
+            var row = weights.Floats.Slice(r * weights.Columns, weights.Columns);
+            scales[r] = RowScale(row);
+            for (int c = 0; c < row.Length; c++)
+                values[r * weights.Columns + c] = (sbyte)ToInteger(row[c], 1f / scales[r], 127f);
+        }
+        return Tensor.FromInt8s(weights.Rows, weights.Columns, values, scales);
+    }
+
+    private static float RowScale(ReadOnlySpan<float> row)
+    {
+        float maximum = 0;
+        foreach (float value in row)
+            maximum = MathF.Max(maximum, MathF.Abs(value));
+        float best = Scale(maximum, 127f);
+        double leastError = double.MaxValue;
+        for (int percent = 100; percent >= 80; percent -= 2)
+        {
+            float scale = Scale(maximum * percent / 100f, 127f);
+            double error = SquaredError(row, scale, 127f);
+            if (error < leastError)
+                (leastError, best) = (error, scale);
+        }
+        return best;
+    }
+
+    private static double SquaredError(ReadOnlySpan<float> values, float scale, float largest)
+    {
+        double sum = 0;
+        float inverse = 1f / scale;
+        foreach (float value in values)
+        {
+            double error = value - scale * ToInteger(value, inverse, largest);
+            sum += error * error;
+        }
+        return sum;
+    }
+
+    private static int ToInteger(float value, float inverseScale, float largest) =>
+        (int)(FixedPoint.ToInteger(new ScalarLane(value), new(inverseScale), largest).Value - FixedPoint.IntegerGrid);
+
+    // What is always zero still needs a scale that can be written.
+    private static float Scale(float range, float largest) => MathF.Max(range, 1e-6f) / largest;
+
+    private static int CellFractionBits(float largestCell)
+    {
+        int bits = MaxCellFractionBits;
+        while (bits > 1 && largestCell * CellHeadroom > MathF.ScaleB(32767f, -bits))
+            bits--;
+        return bits;
+    }
+
+    private static Tensor Sum(Tensor a, Tensor b)
+    {
+        var sum = new float[a.Rows];
+        for (int i = 0; i < sum.Length; i++)
+            sum[i] = a.Floats[i] + b.Floats[i];
+        return Tensor.FromFloats(a.Rows, 1, sum);
+    }
+}
