@@ -103,7 +103,8 @@ internal sealed class LinuxPort : Port
         return error is null;
     }
 
-    private static string Explain(string name, int error) => error switch
+    /// <summary>Why a port could not be opened, and what to do.</summary>
+    internal static string Explain(string name, int error) => error switch
     {
         Libc.ENOENT => $"there is no port {name}; plug the device in, or look under /dev/serial/by-id for its name",
         Libc.EACCES or Libc.EPERM => $"{name} may not be read by this user; add the user to the port's group (usually dialout) and log in again",

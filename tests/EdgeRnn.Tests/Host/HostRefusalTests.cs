@@ -1,0 +1,105 @@
+using System.Text;
+using EdgeRnn.Cli;
+using EdgeRnn.Host.Transport;
+using EdgeRnn.Wire;
+using Xunit;
+
+namespace EdgeRnn.Tests.Host;
+
+/// <summary>What the host says when it cannot do what it is asked to: one sentence and an exit code.</summary>
+public sealed class HostRefusalTests : IDisposable
+{
+    private readonly ModelFile _file = new(RandomModels.Create(3, Precision.Int8, 2, "lstm:4,dense:2", 10));
+
+    public void Dispose() => _file.Dispose();
+
+    [Theory]
+    [InlineData("--model FILE is missing", "--port", "x")]
+    [InlineData("--port PORT is missing", "--model", "x")]
+    [InlineData("there is no option --speed", "--speed", "9")]
+    [InlineData("--port needs a value", "--port")]
+    [InlineData("--baud fast is not a speed", "--model", "x", "--port", "x", "--baud", "fast")]
+    [InlineData("--input pcm is unknown", "--model=x", "--port=x", "--input=pcm")]
+    public void Wrong_usage_is_exit_code_2(string sentence, params string[] arguments)
+    {
+        var run = HostRun.Of([], arguments);
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith(sentence, Assert.Single(run.Errors), StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Theory]
+    [InlineData("/no/such/port", "there is no port /no/such/port")]
+    [InlineData("/dev/null", "/dev/null is not a serial port")]
+    [InlineData("/tmp", "/tmp is a folder")]
+    public void A_port_that_is_none_is_named(string port, string sentence)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "ports are Linux's");
+        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", port), sentence);
+    }
+
+    [Fact]
+    public void A_busy_port_is_named()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "ports are Linux's");
+        using var line = VirtualLine.Open();
+        using var first = HostRun.Start("--model", _file.Name, "--port", line.PortName);
+        try
+        {
+            // The first host has the port once it answers.
+            var encoder = new FrameEncoder(Descriptor.ForModel(_file.Model));
+            line.Send(encoder.EncodeDescriptor(0), TestContext.Current.CancellationToken);
+            for (int i = 0; i < 10; i++)
+                line.Send(encoder.EncodeData([1, 2], 0), TestContext.Current.CancellationToken);
+            Assert.NotNull(first.StandardOutput.ReadLine());
+            AssertFails(HostRun.Of([], "--model", _file.Name, "--port", line.PortName), $"{line.PortName} is in use");
+        }
+        finally
+        {
+            first.Kill();
+            first.WaitForExit();
+        }
+    }
+
+    // Root, as whom these tests may run, is forbidden nothing.
+    [Fact]
+    public void A_forbidden_port_is_named() =>
+        Assert.StartsWith("/dev/ttyUSB0 may not be read by this user", LinuxPort.Explain("/dev/ttyUSB0", Libc.EACCES), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_model_that_is_missing_or_broken_is_named()
+    {
+        AssertFails(HostRun.Of([], "--model", "/no/such.ernn", "--port", "-"), "there is no model /no/such.ernn");
+        AssertFails(HostRun.Of([], "--model", Path.GetTempPath(), "--port", "-"), $"{Path.GetTempPath()} cannot be read");
+        byte[] bytes = File.ReadAllBytes(_file.Name);
+        bytes[bytes.Length / 2] ^= 1;
+        File.WriteAllBytes(_file.Name, bytes);
+        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-"), $"{_file.Name} is not a model this program can use");
+    }
+
+    [Fact]
+    public void A_line_of_another_width_is_named_and_accounted_for()
+    {
+        var encoder = new FrameEncoder(new(SampleType.Float32, [new("a"), new("b"), new("c")]));
+        var run = HostRun.Of(encoder.EncodeDescriptor(0).ToArray(), "--model", _file.Name, "--port", "-");
+        AssertFails(run with { Errors = run.Errors[..^1] }, "the line carries 3 channels, and the model reads 2");
+        Assert.StartsWith("{\"final\":true", run.Errors[^1], StringComparison.Ordinal);
+
+        run = HostRun.Of(Encoding.UTF8.GetBytes("1,2,3\n1,2,3\n"), "--model", _file.Name, "--port", "-", "--input", "text");
+        AssertFails(run with { Errors = run.Errors[..^1] }, "the line carries 3 numbers a row, and the model reads 2");
+    }
+
+    [Fact]
+    public void Help_and_version_are_printed()
+    {
+        Assert.Contains(HostRun.Of([], "--help").Output, line => line.Contains("--exit-at-end", StringComparison.Ordinal));
+        Assert.StartsWith("edgernn-host ", Assert.Single(HostRun.Of([], "--version").Output), StringComparison.Ordinal);
+    }
+
+    private static void AssertFails(HostRun run, string sentence)
+    {
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith(sentence, Assert.Single(run.Errors), StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+}
