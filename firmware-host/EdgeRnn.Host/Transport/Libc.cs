@@ -79,6 +79,9 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "signalfd", SetLastError = true)]
     public static unsafe partial int SignalFd(int fd, ulong* mask, int flags);
 
+    [LibraryImport("libc", EntryPoint = "pthread_sigmask")]
+    public static unsafe partial int SignalMask(int how, ulong* set, ulong* old);
+
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     public static unsafe partial int Pipe2(int* fds, int flags);
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeRnn.Host.Transport;
@@ -16,11 +15,12 @@ internal sealed unsafe class StopSignal : IDisposable
 
     public StopSignal()
     {
-        if (!RuntimeFeature.IsDynamicCodeSupported)
+        var mask = stackalloc ulong[16]; // sigset_t: 1,024 bits, of which the kernel takes the first 64
+        _ = Libc.SignalMask(0, null, mask);
+        if ((mask[0] & Mask) == Mask)
         {
             // The native binary blocks both signals before the runtime makes its threads (native/start.c), so they
             // wait here, and taking one allocates nothing and needs no thread.
-            var mask = stackalloc ulong[16]; // sigset_t: 1,024 bits, of which the kernel takes the first 64
             new Span<ulong>(mask, 16).Clear();
             mask[0] = Mask;
             Fd = Libc.SignalFd(-1, mask, Libc.O_NONBLOCK | Libc.O_CLOEXEC);

@@ -3,11 +3,13 @@ using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Tests.Host;
 
-/// <summary>One run of the host on this machine's runtime: <c>dotnet edgernn-host.dll</c>.</summary>
+/// <summary>One run of the host.</summary>
 public sealed record HostRun(int ExitCode, string[] Output, string[] Errors)
 {
-    /// <summary>The host as tests run it; the AOT binary is checked by tools/stream-check.</summary>
-    public static string[] Command { get; } = ["dotnet", Path.Combine(AppContext.BaseDirectory, "edgernn-host.dll")];
+    /// <summary>The host on this runtime, or what EDGERNN_HOST names: a native binary, an emulator with one.</summary>
+    public static string[] Command { get; } = Environment.GetEnvironmentVariable("EDGERNN_HOST") is { Length: > 0 } words
+        ? words.Split(' ')
+        : ["dotnet", Path.Combine(AppContext.BaseDirectory, "edgernn-host.dll")];
 
     /// <summary>Runs the host until it ends.</summary>
     /// <param name="input">Bytes for its standard input.</param>
