@@ -1,3 +1,5 @@
+using EdgeRnn.Trainer.Numerics;
+
 namespace EdgeRnn.Trainer.Datasets;
 
 /// <content>
@@ -108,12 +110,12 @@ public sealed partial record SequenceDataset
     /// <returns>The bin of each sequence.</returns>
     private int[] Deal(List<Block> blocks, double[][] targets, int[] counts, ulong seed)
     {
-        var order = blocks.ToArray();
-        new SplitMix64(seed).Shuffle(order.AsSpan());
+        int[] order = [.. Enumerable.Range(0, blocks.Count)];
+        new SeededRandom(seed).Shuffle(order);
         var filled = targets.Select(target => new double[target.Length]).ToArray();
         var bins = new int[Count];
         // OrderBy is stable, so that blocks of one size keep their shuffled order.
-        foreach (var block in order.OrderByDescending(block => block.Indices.Count))
+        foreach (var block in order.Select(i => blocks[i]).OrderByDescending(block => block.Indices.Count))
         {
             int best = 0;
             double bestExcess = double.PositiveInfinity;

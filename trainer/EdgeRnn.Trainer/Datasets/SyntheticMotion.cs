@@ -1,3 +1,5 @@
+using EdgeRnn.Trainer.Numerics;
+
 namespace EdgeRnn.Trainer.Datasets;
 
 /// <summary>
@@ -38,16 +40,16 @@ internal sealed class SyntheticMotion
     private readonly double _start;
     private readonly double _swings;
     private readonly double _phase;
-    private SplitMix64 _random;
+    private readonly SeededRandom _random;
 
-    private SyntheticMotion(int gesture, Person person, double noise, SplitMix64 random)
+    private SyntheticMotion(int gesture, Person person, double noise, SeededRandom random)
     {
         (_gesture, _person, _noise, _random) = (gesture, person, noise, random);
-        _size = person.Size * _random.Uniform(0.8, 1.25);
-        _duration = Math.Clamp(0.85 / (person.Tempo * _random.Uniform(0.85, 1.18)), 0.6, 1.15);
-        _start = _random.Uniform(0, Steps * StepSeconds - _duration);
-        _swings = _random.Uniform(2.5, 4);
-        _phase = _random.Uniform(0, 1);
+        _size = person.Size * Uniform(_random, 0.8, 1.25);
+        _duration = Math.Clamp(0.85 / (person.Tempo * Uniform(_random, 0.85, 1.18)), 0.6, 1.15);
+        _start = Uniform(_random, 0, Steps * StepSeconds - _duration);
+        _swings = Uniform(_random, 2.5, 4);
+        _phase = Uniform(_random, 0, 1);
     }
 
     /// <summary>Options: <c>count</c>, <c>seed</c>, <c>part=train|test</c>, <c>noise</c> (1 is usual).</summary>
@@ -64,21 +66,21 @@ internal sealed class SyntheticMotion
         if (count > 1_000_000)
             throw spec.BadOption("count", "at most 1000000");
         ulong seed = (ulong)(spec.Integer("seed", 0, int.MaxValue) ?? 1);
-        return Make(count, 2 * seed + (test ? 1u : 0u), test ? 8 : 16, spec.Number("noise", 0, 100) ?? 1, $"{part} " +
+        return Make(count, 2 * seed + (test ? 1u : 0u), test ? 10 : 40, spec.Number("noise", 0, 100) ?? 1, $"{part} " +
             "person");
     }
 
     /// <summary>Sequence i depends on the seed and i only, so a smaller set is the beginning of a larger one.</summary>
     private static SequenceDataset Make(int count, ulong seed, int people, double noise, string groupPrefix)
     {
-        var persons = Enumerable.Range(0, people).Select(p => Person.Make(SplitMix64.Stream(seed, (ulong)p))).ToArray();
+        var persons = Enumerable.Range(0, people).Select(p => Person.Make(SeededRandom.Stream(seed, (ulong)p))).ToArray();
         var values = new float[count * Steps * Axes];
         var sequences = new Sequence[count];
         Parallel.For(0, count, i =>
         {
             int gesture = i % Gestures.Length, person = i / Gestures.Length % people;
             var window = values.AsMemory(i * Steps * Axes, Steps * Axes);
-            new SyntheticMotion(gesture, persons[person], noise, SplitMix64.Stream(~seed, (ulong)i)).Write(window.Span);
+            new SyntheticMotion(gesture, persons[person], noise, SeededRandom.Stream(~seed, (ulong)i)).Write(window.Span);
             sequences[i] = new(window, Steps, gesture, $"{groupPrefix} {person + 1}");
         });
         return new("synthetic-motion", ["aX", "aY", "aZ", "gX", "gY", "gZ"], Gestures, sequences, RateHz);
@@ -90,7 +92,7 @@ internal sealed class SyntheticMotion
         // Errors of the sensor that last: an offset each, and a turn-rate offset that wanders.
         Vector offset = Random(0.02), turnOffset = Random(1.5);
         Vector grip = new Vector(_person.Roll, _person.Pitch, _person.Yaw) + Random(0.1);
-        double tremorHz = _random.Uniform(8, 11), tremorPhase = _random.Uniform(0, 1);
+        double tremorHz = Uniform(_random, 8, 11), tremorPhase = Uniform(_random, 0, 1);
         Vector tremor = Random(0.02);
         for (int step = 0; step < Steps; step++)
         {
@@ -140,23 +142,37 @@ internal sealed class SyntheticMotion
     private static double Wave(double turns) => Math.Sin(2 * Math.PI * turns);
 
     private Vector Random(double deviation) =>
-        new Vector(_random.Normal(), _random.Normal(), _random.Normal()) * deviation;
+        new Vector(Normal(), Normal(), Normal()) * deviation;
+
+    private static double Uniform(SeededRandom random, double low, double high) =>
+        low + (high - low) * random.NextDouble();
+
+    /// <summary>
+    /// About normal, deviation 1: a sum of twelve uniform numbers, as the logarithms of machines differ.
+    /// </summary>
+    private double Normal()
+    {
+        double sum = -6;
+        for (int i = 0; i < 12; i++)
+            sum += _random.NextDouble();
+        return sum;
+    }
 
     /// <summary>How somebody moves and holds the sensor; angles in radians, lever in radians a metre.</summary>
     private sealed record Person(
         double Tempo, double Size, double Roll, double Pitch, double Yaw,
         double Lever, double Width, double Slant, double Depth)
     {
-        public static Person Make(SplitMix64 random) => new(
-            Tempo: random.Uniform(0.8, 1.25),
-            Size: random.Uniform(0.75, 1.35),
-            Roll: random.Uniform(-0.45, 0.45),
-            Pitch: random.Uniform(-0.45, 0.45),
-            Yaw: random.Uniform(-0.35, 0.35),
-            Lever: random.Uniform(1, 2.6),
-            Width: random.Uniform(0.75, 1.3),
-            Slant: random.Uniform(-0.2, 0.2),
-            Depth: random.Uniform(-0.25, 0.25));
+        public static Person Make(SeededRandom random) => new(
+            Tempo: Uniform(random, 0.8, 1.25),
+            Size: Uniform(random, 0.75, 1.35),
+            Roll: Uniform(random, -0.45, 0.45),
+            Pitch: Uniform(random, -0.45, 0.45),
+            Yaw: Uniform(random, -0.35, 0.35),
+            Lever: Uniform(random, 1, 2.6),
+            Width: Uniform(random, 0.75, 1.3),
+            Slant: Uniform(random, -0.2, 0.2),
+            Depth: Uniform(random, -0.25, 0.25));
     }
 
     private readonly record struct Vector(double X, double Y, double Z)
