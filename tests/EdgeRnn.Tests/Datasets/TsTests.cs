@@ -71,6 +71,7 @@ public sealed class TsTests : IDisposable
     public void Missing_and_empty_files_are_refused()
     {
         _folder.Refuses("ts:@/none.ts", _folder["none.ts"], "does not exist");
+        _folder.Refuses("ts:@", "is a folder, expected a file");
         Write("@classLabel true a", "@data");
         _folder.Refuses("ts:@/x.ts", "hold no sequences");
         _folder.With("x.ts", [0xFF, 0xFE, 0x40, 0]);

@@ -73,14 +73,16 @@ internal sealed class SyntheticMotion
     /// <summary>Sequence i depends on the seed and i only, so a smaller set is the beginning of a larger one.</summary>
     private static SequenceDataset Make(int count, ulong seed, int people, double noise, string groupPrefix)
     {
-        var persons = Enumerable.Range(0, people).Select(p => Person.Make(SeededRandom.Stream(seed, (ulong)p))).ToArray();
+        Person[] persons =
+            [.. Enumerable.Range(0, people).Select(p => Person.Make(SeededRandom.Stream(seed, (ulong)p)))];
         var values = new float[count * Steps * Axes];
         var sequences = new Sequence[count];
         Parallel.For(0, count, i =>
         {
             int gesture = i % Gestures.Length, person = i / Gestures.Length % people;
             var window = values.AsMemory(i * Steps * Axes, Steps * Axes);
-            new SyntheticMotion(gesture, persons[person], noise, SeededRandom.Stream(~seed, (ulong)i)).Write(window.Span);
+            var random = SeededRandom.Stream(~seed, (ulong)i);
+            new SyntheticMotion(gesture, persons[person], noise, random).Write(window.Span);
             sequences[i] = new(window, Steps, gesture, $"{groupPrefix} {person + 1}");
         });
         return new("synthetic-motion", ["aX", "aY", "aZ", "gX", "gY", "gZ"], Gestures, sequences, RateHz);

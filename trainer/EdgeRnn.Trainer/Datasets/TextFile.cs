@@ -9,6 +9,8 @@ internal static class TextFile
     /// <summary>Reads UTF-8, with or without a byte order mark.</summary>
     public static ReadOnlyMemory<byte> Read(string path)
     {
+        if (Directory.Exists(path))
+            throw new UserException($"{path} is a folder, expected a file; name one in it.");
         if (!File.Exists(path))
             throw new UserException($"{path} does not exist; check the path.");
         var bytes = File.ReadAllBytes(path);
