@@ -1,6 +1,7 @@
 using EdgeRnn.Quantization;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer;
 
@@ -70,7 +71,7 @@ public static class Calibration
     private sealed class Sample(int capacity)
     {
         private readonly float[] _values = new float[capacity];
-        private readonly SplitMix64 _random = SplitMix64.Stream(0, 0);
+        private readonly SeededRandom _random = SeededRandom.Stream(0, 0);
         private long _seen;
 
         public ReadOnlySpan<float> Values => _values.AsSpan(0, (int)Math.Min(_seen, capacity));
@@ -79,7 +80,7 @@ public static class Calibration
         {
             foreach (float value in values)
             {
-                long place = _seen < capacity ? _seen : (long)(_random.Next() % (ulong)(_seen + 1));
+                long place = _seen < capacity ? _seen : (long)(_random.NextBits() % (ulong)(_seen + 1));
                 if (place < capacity)
                     _values[place] = value;
                 _seen++;
