@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer.Datasets;
 
@@ -31,7 +32,7 @@ public static class Evaluator
 
     /// <summary>Runs each sequence from a zero state to its last step.</summary>
     /// <param name="model">A model of any precision.</param>
-    /// <param name="data">Data whose classes all are the model's, in any order.</param>
+    /// <param name="data">Data whose classes all are the model's, in any order of their names.</param>
     /// <param name="threads">Threads; the result does not depend on them.</param>
     /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
     /// <exception cref="UserException">The data does not fit the model.</exception>
@@ -39,7 +40,9 @@ public static class Evaluator
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        int[] classes = MapLabels(model, data);
+        data = data.AlignedTo(model);
+        if (data.Count == 0)
+            throw new UserException($"{data.Name} holds no sequences.");
         var clock = Stopwatch.StartNew();
         var losses = new double[data.Count];
         var predicted = new int[data.Count];
@@ -53,7 +56,7 @@ public static class Evaluator
             var scores = new float[model.Labels.Count];
             for (int i; (i = Interlocked.Increment(ref next)) < data.Count;)
             {
-                int label = classes[data.Sequences[i].Label];
+                int label = data.Sequences[i].Label;
                 predicted[i] = Run(session, data.Sequences[i], scores);
                 losses[i] = -Math.Log(Math.Clamp(scores[label], SmallestProbability, 1f));
                 if (keepPredictions)
@@ -67,7 +70,7 @@ public static class Evaluator
         int correct = 0;
         for (int i = 0; i < data.Count; i++)
         {
-            int label = classes[data.Sequences[i].Label];
+            int label = data.Sequences[i].Label;
             confusion[label, predicted[i]]++;
             correct += label == predicted[i] ? 1 : 0;
         }
@@ -100,26 +103,6 @@ public static class Evaluator
 
         return best;
     }
-
-    private static int[] MapLabels(RnnModel model, SequenceDataset data)
-    {
-        if (data.Count == 0)
-            throw new UserException($"'{data.Name}' holds no sequences.");
-        if (data.Channels.Count != model.InputSize)
-            throw new UserException($"'{data.Name}' has {data.Channels.Count} channels, but the model reads {model.InputSize}.");
-        return
-        [
-            .. data.Labels.Select(label =>
-            {
-                int index = model.Labels.ToList().IndexOf(label);
-                return index >= 0
-                    ? index
-                    : throw new UserException(
-                        $"'{data.Name}' has the class '{label}', which the model does not know; " +
-                        $"it knows {string.Join(", ", model.Labels.Take(8))}{(model.Labels.Count > 8 ? ", …" : "")}.");
-            }),
-        ];
-    }
 }
 
 /// <summary>Makes the self-test that a model carries.</summary>
@@ -132,10 +115,10 @@ public static class SelfTests
     public static RnnModel Attach(RnnModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var random = new Numerics.SeededRandom(0x5E1F);
+        var random = new SplitMix64(0x5E1F);
         var input = new byte[InputBytes];
         foreach (ref byte b in input.AsSpan())
-            b = (byte)random.NextBits();
+            b = (byte)random.Next();
         var test = new SelfTest(input, Steps, ReadOnlyMemory<byte>.Empty);
         var session = new RnnSession(model);
         var readings = new float[model.InputSize];
@@ -148,7 +131,7 @@ public static class SelfTests
 
         return model with
         {
-            SelfTest = test with { Scores = System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(scores).ToArray() },
+            SelfTest = test with { Scores = MemoryMarshal.AsBytes<float>(scores).ToArray() },
         };
     }
 }

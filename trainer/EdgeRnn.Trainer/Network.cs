@@ -1,3 +1,4 @@
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 
@@ -58,9 +59,9 @@ public sealed partial class Network
     /// <summary>Draws first values anew: Glorot uniform, orthogonal for recurrent weights, forget gates open.</summary>
     public void Initialise(ulong seed)
     {
-        var random = SeededRandom.Stream(seed, 0);
+        var random = SplitMix64.Stream(seed, 0);
         foreach (var layer in _layers)
-            layer.Initialise(Parameters.Span, random);
+            layer.Initialise(Parameters.Span, ref random);
     }
 
     private static int LastRecurrent(ReadOnlySpan<Layer> layers)

@@ -25,7 +25,8 @@ public sealed partial class Network
         Check(train);
         var validation = options.Validation;
         if (validation is null && options.ValidationFraction > 0)
-            (train, validation) = DataSplit.Stratified(train, options.ValidationFraction, options.Seed);
+            (train, validation) = train.Split(options.ValidationFraction, options.Seed);
+        validation = validation?.AlignedTo(train);
         if (validation is not null)
             Check(validation);
         Normalisation = Normalisation.Measure(train, options.Normalisation);
@@ -78,8 +79,7 @@ public sealed partial class Network
         Mean = Tensor.FromFloats(InputSize, 1, normalisation.Mean),
         Deviation = Tensor.FromFloats(InputSize, 1, normalisation.Deviation),
         SampleRateHz = data.SampleRateHz,
-        Window = 1,
-        Hop = 1,
+        StreamMode = StreamMode.Continuous,
     };
 
     private void Check(SequenceDataset data)

@@ -15,11 +15,17 @@ public enum NormalisationMode
     None,
 }
 
-/// <summary>normalised = (reading - mean) / deviation for each channel; a reading that is no finite number becomes 0.</summary>
+/// <summary>
+/// normalised = (reading - mean) · (1 / deviation) for each channel, limited to ±10^6; a reading that is no finite number
+/// becomes 0. The runtime's input stage computes the same.
+/// </summary>
 /// <param name="Mean"><c>[channels]</c></param>
 /// <param name="Deviation"><c>[channels]</c>, positive.</param>
 public sealed record Normalisation(float[] Mean, float[] Deviation)
 {
+    private const float Limit = 1e6f;
+    private readonly float[] _inverseDeviation = [.. Deviation.Select(d => 1f / d)];
+
     /// <summary>Measures training data, leaving out what is no finite number. A constant channel gets deviation 1.</summary>
     public static Normalisation Measure(SequenceDataset data, NormalisationMode mode)
     {
@@ -71,12 +77,12 @@ public sealed record Normalisation(float[] Mean, float[] Deviation)
     public void Apply(ReadOnlySpan<float> readings, Span<float> normalised)
     {
         var mean = Mean.AsSpan(0, readings.Length);
-        var deviation = Deviation.AsSpan(0, readings.Length);
+        var inverse = _inverseDeviation.AsSpan(0, readings.Length);
         normalised = normalised[..readings.Length];
         for (int c = 0; c < readings.Length; c++)
         {
-            float x = (readings[c] - mean[c]) / deviation[c];
-            normalised[c] = float.IsFinite(x) ? x : 0f;
+            float x = Math.Clamp((readings[c] - mean[c]) * inverse[c], -Limit, Limit);
+            normalised[c] = float.IsFinite(readings[c]) ? x : 0f;
         }
     }
 }

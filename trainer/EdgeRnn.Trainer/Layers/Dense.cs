@@ -1,4 +1,5 @@
 using System.Numerics;
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -25,9 +26,9 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, SeededRandom random)
+    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
     {
-        Initialisers.GlorotUniform(_weight.Of(parameters), InputSize, units, random);
+        Initialisers.GlorotUniform(_weight.Of(parameters), InputSize, units, ref random);
         _bias.Of(parameters).Clear();
     }
 

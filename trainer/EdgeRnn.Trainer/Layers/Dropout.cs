@@ -1,3 +1,4 @@
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -28,7 +29,7 @@ public sealed class Dropout(float rate) : Layer
         private readonly FloatBuffer _mask = new((long)Capacity(layer, batch) * layer.InputSize);
 
         /// <summary>Where masks come from; null leaves values as they are.</summary>
-        public SeededRandom? Random { get; set; }
+        public SplitMix64? Random { get; set; }
 
         public override float* Output => _y.Pointer;
 
@@ -52,7 +53,7 @@ public sealed class Dropout(float rate) : Layer
         private void DrawMask()
         {
             var mask = _mask.Span[..Count];
-            if (Random is null)
+            if (Random is not { } random)
             {
                 mask.Fill(1f);
                 return;
@@ -60,10 +61,12 @@ public sealed class Dropout(float rate) : Layer
 
             for (int i = 0; i < mask.Length; i += 4)
             {
-                ulong bits = Random.NextBits();
+                ulong bits = random.Next();
                 for (int j = i; j < Math.Min(i + 4, mask.Length); j++, bits >>= 16)
                     mask[j] = (ushort)bits < _threshold ? 0f : _kept;
             }
+
+            Random = random;
         }
 
         private void Multiply(float* from, float* to)

@@ -1,5 +1,6 @@
 using System.Numerics;
 using EdgeRnn.Quantization;
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -48,10 +49,10 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, SeededRandom random)
+    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
     {
-        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, random);
-        Initialisers.Orthogonal(_weightHh.Of(parameters), units, random);
+        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, ref random);
+        Initialisers.Orthogonal(_weightHh.Of(parameters), units, ref random);
         _bias.Of(parameters).Clear();
         _biasHn.Of(parameters).Clear();
     }

@@ -1,3 +1,4 @@
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -81,7 +82,7 @@ public abstract class Layer
     private protected abstract int Declare();
 
     /// <summary>Draws first values.</summary>
-    internal virtual void Initialise(Span<float> parameters, SeededRandom random)
+    internal virtual void Initialise(Span<float> parameters, ref SplitMix64 random)
     {
     }
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using EdgeRnn.Quantization;
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -40,10 +41,10 @@ public sealed class Lstm(int units) : Layer
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, SeededRandom random)
+    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
     {
-        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, random);
-        Initialisers.Orthogonal(_weightHh.Of(parameters), units, random);
+        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, ref random);
+        Initialisers.Orthogonal(_weightHh.Of(parameters), units, ref random);
         // A forget gate that starts open lets gradients through from the first batch on (Jozefowicz and others 2015).
         var bias = _bias.Of(parameters);
         bias.Clear();

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Trainer.Numerics;
 
@@ -13,7 +14,8 @@ internal static unsafe class Tile
 {
     // 8 × 2 accumulators of 512 bits, or 6 × 2 of 256 (or 128): with two vectors of b and one broadcast of a they are
     // what 32 or 16 registers hold, and their 12 or 16 chains hide the latency of the multiply-add (4 cycles, 2 units).
-    private static readonly bool Wide = Vector512.IsHardwareAccelerated;
+    private static readonly bool Wide =
+        Vector512.IsHardwareAccelerated && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Kernel.Variable));
 
     /// <summary>Rows of a block.</summary>
     public static readonly int Rows = Wide ? 8 : 6;
@@ -42,7 +44,7 @@ internal static unsafe class Tile
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Run512(
+    internal static void Run512(
         float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride, float* c, nint cStride)
     {
         float* d = init;
@@ -99,7 +101,7 @@ internal static unsafe class Tile
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void RunNarrow(
+    internal static void RunNarrow(
         float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride, float* c, nint cStride)
     {
         int width = Vector<float>.Count;

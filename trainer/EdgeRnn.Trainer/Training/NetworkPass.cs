@@ -1,4 +1,5 @@
 using EdgeRnn.Quantization;
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 
@@ -37,14 +38,17 @@ internal sealed unsafe class NetworkPass
 
     /// <summary>Computes <see cref="Logits"/>.</summary>
     /// <param name="dropout">Where dropout masks come from; null in inference.</param>
-    public void Forward(SeededRandom? dropout)
+    public void Forward(SplitMix64? dropout)
     {
         float* x = Batch.Inputs.Pointer;
         foreach (var layer in _layers)
         {
+            // One sequence of random bits runs through all dropout layers.
             if (layer is Dropout.Pass pass)
                 pass.Random = dropout;
             layer.Forward(x);
+            if (layer is Dropout.Pass done)
+                dropout = done.Random;
             x = layer.Output;
         }
     }

@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
-using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Training;
 
 /// <summary>One training run: batches in shares over threads, epochs compared on validation data, the best one kept.</summary>
 internal sealed class TrainingLoop : IDisposable
 {
+    // Of the random numbers that follow from a seed: 0 is for first weights.
+    private const ulong ShuffleStream = 1UL << 32;
+    private const ulong DropoutStream = 2UL << 32;
+
     private readonly Network _network;
     private readonly SequenceDataset _train;
     private readonly SequenceDataset? _validation;
@@ -78,7 +81,8 @@ internal sealed class TrainingLoop : IDisposable
         double begin = _clock.Elapsed.TotalSeconds;
         double loss = 0;
         int correct = 0;
-        SeededRandom.Stream(_options.Seed, 0x0E00_0000_0000UL + (ulong)epoch).Shuffle(_order);
+        var random = SplitMix64.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
+        random.Shuffle(_order.AsSpan());
         for (int batch = 0; batch < Batches; batch++)
         {
             if (cancellation.IsCancellationRequested)
@@ -167,7 +171,7 @@ internal sealed class TrainingLoop : IDisposable
             return;
         var pass = _passes[share];
         pass.Batch.Load(_train, _shares[share].AsSpan(0, _shareCounts[share]), _normalisation);
-        pass.Forward(SeededRandom.Stream(_options.Seed, 0x0D00_0000_0000UL + (ulong)(_batchNumber * _threads.Count + share)));
+        pass.Forward(SplitMix64.Stream(_options.Seed, DropoutStream + (ulong)(_batchNumber * _threads.Count + share)));
         _results[share] = pass.CrossEntropy(_gradientScale);
         pass.Backward(_update.Gradient(share));
     }
