@@ -85,13 +85,13 @@ public sealed partial class Network
     private void Check(SequenceDataset data)
     {
         if (data.Count == 0)
-            throw new UserException($"'{data.Name}' holds no sequences.");
+            throw new UserException($"{data.Name} holds no sequences.");
         if (data.Channels.Count != InputSize)
-            throw new UserException($"'{data.Name}' has {data.Channels.Count} channels, but the network reads {InputSize}.");
+            throw new UserException($"{data.Name} has {data.Channels.Count} channels, but the network reads {InputSize}.");
         if (data.Labels.Count != OutputSize)
         {
             throw new UserException(
-                $"'{data.Name}' has {data.Labels.Count} classes, but the network ends in dense:{OutputSize}; " +
+                $"{data.Name} has {data.Labels.Count} classes, but the network ends in dense:{OutputSize}; " +
                 $"use dense:{data.Labels.Count}.");
         }
 
@@ -101,12 +101,12 @@ public sealed partial class Network
             if (sequence.Steps < 1 || sequence.Values.Length != sequence.Steps * InputSize)
             {
                 throw new UserException(
-                    $"Sequence {i} of '{data.Name}' has {sequence.Values.Length} readings, expected " +
+                    $"Sequence {i} of {data.Name} has {sequence.Values.Length} readings, expected " +
                     $"{sequence.Steps} steps × {InputSize} channels and at least one step.");
             }
 
             if ((uint)sequence.Label >= (uint)OutputSize)
-                throw new UserException($"Sequence {i} of '{data.Name}' has label {sequence.Label}, expected 0 to {OutputSize - 1}.");
+                throw new UserException($"Sequence {i} of {data.Name} has label {sequence.Label}, expected 0 to {OutputSize - 1}.");
         }
     }
 }

@@ -1,0 +1,147 @@
+using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Layers;
+using Xunit;
+
+namespace EdgeRnn.Tests.Trainer;
+
+public class NetworkTests
+{
+    [Theory]
+    [InlineData("rnn:128,dense:10", 28, 128 * (28 + 128 + 1) + 1290)]
+    [InlineData("lstm:128,dropout:0.2,dense:10", 28, 512 * (28 + 128 + 1) + 1290)]
+    [InlineData("gru:16,dense:2", 3, 48 * (3 + 16 + 1) + 16 + 34)]
+    [InlineData("gru:16:reset-before,lstm:8,dense:4:relu,dense:2", 3, 48 * 20 + 32 * (16 + 8 + 1) + 36 + 10)]
+    public void Parse_makes_the_network_that_is_written(string specification, int inputs, int parameters)
+    {
+        var network = Network.Parse(specification, inputs);
+        Assert.Equal(specification, network.Specification);
+        Assert.Equal(parameters, network.ParameterCount);
+        Assert.Equal(inputs, network.InputSize);
+    }
+
+    [Fact]
+    public void Constructor_and_text_make_the_same_network()
+    {
+        var network = new Network(inputSize: 28, new Lstm(128), new Dropout(0.2f), new Dense(10));
+        var parsed = Network.Parse("lstm:128, dropout:0.2, pool:last, dense:10", 28);
+        Assert.Equal(parsed.Specification, network.Specification);
+        Assert.Equal(parsed.Parameters.Span, network.Parameters.Span);
+    }
+
+    [Theory]
+    [InlineData("", "'' in the network '' is not a layer; use rnn, lstm, gru, dropout or dense, as in 'lstm:64,dropout:0.2,dense:10'.")]
+    [InlineData("lstm,dense:2", "'lstm' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
+    [InlineData("lstm:0,dense:2", "'lstm:0' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
+    [InlineData("lstm:-3,dense:2", "'lstm:-3' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
+    [InlineData("lstm:9999999999,dense:2", "'lstm:9999999999' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
+    [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes no options.")]
+    [InlineData("gru:8:reset-after,dense:2", "'reset-after' in 'gru:8:reset-after' is not known; the option here is 'reset-before'.")]
+    [InlineData("lstm:8,dropout:1,dense:2", "'dropout:1' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
+    [InlineData("lstm:8,dropout:nan,dense:2", "'dropout:nan' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
+    [InlineData("lstm:8,pool:max,dense:2", "'pool:max' is not a pooling this version trains; use 'pool:last' or leave it out.")]
+    [InlineData("dense:2", "A network needs a recurrent layer: rnn, lstm or gru, as in 'lstm:64,dense:10'.")]
+    [InlineData("lstm:8", "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
+    [InlineData("lstm:8,dense:2:relu", "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
+    [InlineData("dense:4,lstm:8,dense:2", "'dense:4' stands before a recurrent layer; dense layers come after them.")]
+    public void A_bad_network_gets_one_sentence(string specification, string sentence) =>
+        Assert.Equal(sentence, Assert.Throws<UserException>(() => Network.Parse(specification, 3)).Message);
+
+    [Fact]
+    public void A_layer_belongs_to_one_network()
+    {
+        var lstm = new Lstm(4);
+        _ = new Network(3, lstm, new Dense(2));
+        Assert.Throws<InvalidOperationException>(() => new Network(3, lstm, new Dense(2)));
+    }
+
+    [Fact]
+    public void First_weights_are_orthogonal_by_gate_uniform_and_open()
+    {
+        const int Units = 24;
+        var network = new Network(6, new Lstm(Units), new Dense(2));
+        var blocks = network.Layers[0].Parameters;
+        var recurrent = blocks[1].Of(network.Parameters.Span);
+        for (int gate = 0; gate < 4; gate++)
+        {
+            var w = recurrent.Slice(gate * Units * Units, Units * Units);
+            for (int i = 0; i < Units; i++)
+            {
+                for (int j = 0; j < Units; j++)
+                {
+                    double dot = 0;
+                    for (int k = 0; k < Units; k++)
+                        dot += (double)w[i * Units + k] * w[j * Units + k];
+                    Assert.Equal(i == j ? 1 : 0, dot, 1e-6);
+                }
+            }
+        }
+
+        float limit = MathF.Sqrt(6f / (6 + Units));
+        var input = blocks[0].Of(network.Parameters.Span).ToArray();
+        Assert.All(input, w => Assert.InRange(w, -limit, limit));
+        // Of 576 uniform numbers, the largest is within 5 % of the limit, and the mean within 4 of its deviations of 0.
+        Assert.True(input.Max() > 0.95f * limit && input.Min() < -0.95f * limit);
+        Assert.InRange(input.Average(), -0.1f * limit, 0.1f * limit);
+        var bias = blocks[2].Of(network.Parameters.Span).ToArray();
+        Assert.Equal(Enumerable.Range(0, 4 * Units).Select(i => i / Units == 1 ? 1f : 0f), bias);
+    }
+
+    [Theory]
+    [InlineData("rnn:20,dense:3")]
+    [InlineData("rnn:20:relu,dense:3")]
+    [InlineData("lstm:20,gru:9,dense:5:relu,dense:3")]
+    [InlineData("gru:20:reset-before,dense:3")]
+    public void A_sequences_result_does_not_depend_on_its_batch(string specification)
+    {
+        var data = TrainingFixture.Data(3, 5, 9, 1, 5, 12, 3, 3, 9, 9, 2, 7, 4, 4, 11, 6, 8, 1);
+        var together = new TrainingFixture(specification, data);
+        together.Loss();
+        for (int i = 0; i < data.Count; i++)
+        {
+            var alone = new TrainingFixture(specification, data.Subset([i]));
+            alone.Loss();
+            Assert.Equal(alone.LogitsOf(0), together.LogitsOf(i));
+        }
+    }
+
+    [Theory]
+    [InlineData("rnn:20,dense:3")]
+    [InlineData("rnn:20:relu,rnn:7,dense:3")]
+    [InlineData("lstm:20,gru:9,dense:5:relu,dense:3")]
+    [InlineData("gru:20:reset-before,dropout:0.5,dense:3")]
+    public void The_devices_step_agrees_with_training(string specification)
+    {
+        var data = TrainingFixture.Data(3, 5, 9, 1, 5, 12, 3);
+        var fixture = new TrainingFixture(specification, data);
+        double loss = fixture.Loss();
+        var evaluation = Evaluator.Evaluate(fixture.Network.ToModel(data), data, threads: 2, keepPredictions: true);
+        // Both are single precision; sums differ in their order.
+        Assert.Equal(loss, evaluation.Loss, 1e-6);
+        Assert.Equal(data.Count, evaluation.Predictions.Count);
+        Assert.Equal(data.Count, evaluation.Confusion.Cast<int>().Sum());
+        for (int i = 0; i < data.Count; i++)
+        {
+            float[] logits = fixture.LogitsOf(i);
+            Assert.Equal(Array.IndexOf(logits, logits.Max()), evaluation.Predictions[i].Predicted);
+            Assert.Equal(i, evaluation.Predictions[i].Index);
+            Assert.Equal(1f, evaluation.Predictions[i].Scores.Sum(), 1e-6f);
+        }
+    }
+
+    [Fact]
+    public void Dropout_drops_at_its_rate_and_keeps_the_mean()
+    {
+        var data = TrainingFixture.Data(2, 400, 400, 400);
+        var fixture = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data) { Dropout = new SplitMix64(5) };
+        fixture.Backward();
+        // The gradient of a dropped input is 0, and no other is but by accident.
+        int dropped = fixture.InputGradient.ToArray().Count(g => g == 0);
+        Assert.InRange(dropped / 3600.0, 0.27, 0.33);
+        fixture.Backward();
+        Assert.Equal(dropped, fixture.InputGradient.ToArray().Count(g => g == 0));
+        var without = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data);
+        without.Backward();
+        Assert.True(without.InputGradient.ToArray().Count(g => g == 0) < 100);
+    }
+}
