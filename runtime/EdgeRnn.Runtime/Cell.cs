@@ -36,9 +36,10 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     {
         (Precision.Float32, true) => Create<VectorLanes, FloatNumerics>(layer, precision, kernel),
         (Precision.Float32, false) => Create<ScalarLane, FloatNumerics>(layer, precision, kernel),
-        (Precision.Int8, true) => Create<VectorLanes, Int8Numerics>(layer, precision, kernel),
-        (Precision.Int8, false) => Create<ScalarLane, Int8Numerics>(layer, precision, kernel),
-        _ => throw new NotSupportedException($"This program has no arithmetic for {precision}."),
+        (Precision.Int8, true) => Create<VectorLanes, IntegerNumerics<Int8Range>>(layer, precision, kernel),
+        (Precision.Int8, false) => Create<ScalarLane, IntegerNumerics<Int8Range>>(layer, precision, kernel),
+        (_, true) => Create<VectorLanes, IntegerNumerics<Int16Range>>(layer, precision, kernel),
+        (_, false) => Create<ScalarLane, IntegerNumerics<Int16Range>>(layer, precision, kernel),
     };
 
     private static Cell Create<T, TNumerics>(RnnLayer layer, Precision precision, Kernel kernel)

@@ -12,7 +12,7 @@ internal sealed unsafe class DenseLayer<T, TNumerics>(RnnLayer layer, Precision 
     private readonly AlignedBuffer<float> _result = weights.NewResult();
 
     public DenseLayer(RnnLayer layer, Precision precision, Kernel kernel)
-        : this(layer, precision, kernel, new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale))
+        : this(layer, precision, kernel, new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale))
     {
     }
 
@@ -46,13 +46,13 @@ internal abstract unsafe class DenseHead(RnnLayer layer)
 
     public static DenseHead Create(RnnLayer layer, Precision precision, Kernel kernel)
     {
-        var weights = new Projection(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale);
+        var weights = new Projection(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale);
         return (precision, kernel.IsVectorised) switch
         {
             (Precision.Float32, true) => new DenseHead<VectorLanes, FloatNumerics>(layer, weights),
             (Precision.Float32, false) => new DenseHead<ScalarLane, FloatNumerics>(layer, weights),
-            (_, true) => new DenseHead<VectorLanes, Int8Numerics>(layer, weights),
-            (_, false) => new DenseHead<ScalarLane, Int8Numerics>(layer, weights),
+            (_, true) => new DenseHead<VectorLanes, IntegerNumerics<Int8Range>>(layer, weights),
+            (_, false) => new DenseHead<ScalarLane, IntegerNumerics<Int8Range>>(layer, weights),
         };
     }
 }

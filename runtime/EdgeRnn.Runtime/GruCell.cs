@@ -24,8 +24,8 @@ internal sealed unsafe class GruCell<T, TNumerics> : Cell
 
     public GruCell(RnnLayer layer, Precision precision, Kernel kernel)
         : this(layer, precision, kernel,
-            new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
+            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
+            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
     {
     }
 
@@ -90,9 +90,9 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
 
     public ResetBeforeGruCell(RnnLayer layer, Precision precision, Kernel kernel)
         : this(layer, precision, kernel,
-            new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 0, 2 * layer.Units),
-            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 2 * layer.Units, layer.Units))
+            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
+            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 0, 2 * layer.Units),
+            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 2 * layer.Units, layer.Units))
     {
     }
 

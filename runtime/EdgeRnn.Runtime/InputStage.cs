@@ -31,8 +31,10 @@ internal abstract unsafe class InputStage(RnnModel model, Kernel kernel)
     {
         (Precision.Float32, true) => new InputStage<VectorLanes, FloatNumerics>(model, kernel),
         (Precision.Float32, false) => new InputStage<ScalarLane, FloatNumerics>(model, kernel),
-        (_, true) => new InputStage<VectorLanes, Int8Numerics>(model, kernel),
-        (_, false) => new InputStage<ScalarLane, Int8Numerics>(model, kernel),
+        (Precision.Int8, true) => new InputStage<VectorLanes, IntegerNumerics<Int8Range>>(model, kernel),
+        (Precision.Int8, false) => new InputStage<ScalarLane, IntegerNumerics<Int8Range>>(model, kernel),
+        (_, true) => new InputStage<VectorLanes, IntegerNumerics<Int16Range>>(model, kernel),
+        (_, false) => new InputStage<ScalarLane, IntegerNumerics<Int16Range>>(model, kernel),
     };
 
     private static AlignedBuffer<float> Padded(ReadOnlySpan<float> values)

@@ -28,8 +28,8 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
 
     public LstmCell(RnnLayer layer, Precision precision, Kernel kernel)
         : this(layer, precision, kernel,
-            new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
+            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
+            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
     {
     }
 

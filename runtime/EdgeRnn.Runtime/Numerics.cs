@@ -69,8 +69,28 @@ internal readonly struct FloatNumerics : INumerics
     public static T Logit<T>(T value) where T : unmanaged, ILanes<T> => value;
 }
 
-/// <summary>int8 activations, int16 gates and states.</summary>
-internal readonly struct Int8Numerics : INumerics
+/// <summary>The integers of an input or hidden activation.</summary>
+internal interface IIntegerRange
+{
+    /// <summary>The largest; the smallest is its negative.</summary>
+    static abstract float Largest { get; }
+}
+
+/// <summary>-127 to 127.</summary>
+internal readonly struct Int8Range : IIntegerRange
+{
+    public static float Largest => 127f;
+}
+
+/// <summary>-32767 to 32767.</summary>
+internal readonly struct Int16Range : IIntegerRange
+{
+    public static float Largest => 32767f;
+}
+
+/// <summary>int8 or int16 activations, int16 gates and states.</summary>
+internal readonly struct IntegerNumerics<TRange> : INumerics
+    where TRange : struct, IIntegerRange
 {
     public static float One => FixedPoint.MaxQ0_15;
 
@@ -94,7 +114,7 @@ internal readonly struct Int8Numerics : INumerics
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T> =>
-        FixedPoint.ToInteger(value, T.All(inverseScale), 127f);
+        FixedPoint.ToInteger(value, T.All(inverseScale), TRange.Largest);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Logit<T>(T value) where T : unmanaged, ILanes<T> =>

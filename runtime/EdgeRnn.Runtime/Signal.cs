@@ -5,8 +5,8 @@ namespace EdgeRnn.Runtime;
 
 /// <summary>
 /// A vector that one layer gives and the next reads: input, hidden state or dense output, in the precision that matrix
-/// products read. Writers store floats into <see cref="Staged"/> (in an int8 signal the sum that
-/// <see cref="Quantization.FixedPoint.ToInteger"/> gives, whose low byte is the integer) and then call <see cref="Publish"/>.
+/// products read. Writers store floats into <see cref="Staged"/> (in an integer signal the
+/// sum that <see cref="Quantization.FixedPoint.ToInteger"/> gives, whose low bits are the integer) and then call <see cref="Publish"/>.
 /// </summary>
 internal sealed unsafe class Signal
 {
@@ -15,6 +15,7 @@ internal sealed unsafe class Signal
 
     private readonly AlignedBuffer<float> _staged;
     private readonly AlignedBuffer<sbyte>? _int8;
+    private readonly AlignedBuffer<short>? _int16;
     private readonly bool _vectorised;
 
     public Signal(int size, Precision precision, Kernel kernel)
@@ -23,6 +24,7 @@ internal sealed unsafe class Signal
         int padded = (size + Padding - 1) / Padding * Padding;
         _staged = new(padded);
         _int8 = precision == Precision.Int8 ? new(padded) : null;
+        _int16 = precision == Precision.Int8x16 ? new(padded) : null;
         _vectorised = kernel.IsVectorised;
     }
 
@@ -34,29 +36,45 @@ internal sealed unsafe class Signal
 
     public sbyte* Int8s => _int8!.Pointer;
 
+    public short* Int16s => _int16!.Pointer;
+
+    /// <summary>Makes what was staged readable in the signal's precision.</summary>
     public void Publish()
     {
-        if (_int8 is null)
-            return;
-        var integers = (int*)Staged;
-        if (!_vectorised)
-        {
-            for (int i = 0; i < Size; i++)
-                Int8s[i] = (sbyte)integers[i];
-            return;
-        }
+        if (_int8 is not null)
+            PublishInt8((int*)Staged, _int8.Pointer);
+        else if (_int16 is not null)
+            PublishInt16((int*)Staged, _int16.Pointer);
+    }
+
+    private void PublishInt8(int* staged, sbyte* target)
+    {
         int n = Vector<int>.Count;
-        for (int i = 0; i < Size; i += 4 * n)
+        int i = 0;
+        for (; _vectorised && i < Size; i += 4 * n)
         {
-            var low = Vector.Narrow(Vector.Load(integers + i), Vector.Load(integers + i + n));
-            var high = Vector.Narrow(Vector.Load(integers + i + 2 * n), Vector.Load(integers + i + 3 * n));
-            Vector.Narrow(low, high).Store(Int8s + i);
+            var low = Vector.Narrow(Vector.Load(staged + i), Vector.Load(staged + i + n));
+            var high = Vector.Narrow(Vector.Load(staged + i + 2 * n), Vector.Load(staged + i + 3 * n));
+            Vector.Narrow(low, high).Store(target + i);
         }
+        for (; i < Size; i++)
+            target[i] = (sbyte)staged[i];
+    }
+
+    private void PublishInt16(int* staged, short* target)
+    {
+        int n = Vector<int>.Count;
+        int i = 0;
+        for (; _vectorised && i < Size; i += 2 * n)
+            Vector.Narrow(Vector.Load(staged + i), Vector.Load(staged + i + n)).Store(target + i);
+        for (; i < Size; i++)
+            target[i] = (short)staged[i];
     }
 
     public void Clear()
     {
         _staged.Span.Clear();
         _int8?.Span.Clear();
+        _int16?.Span.Clear();
     }
 }

@@ -24,8 +24,8 @@ internal sealed unsafe class SimpleRnnCell<T, TNumerics> : Cell
 
     public SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel)
         : this(layer, precision, kernel,
-            new(kernel, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
+            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
+            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
     {
     }
 

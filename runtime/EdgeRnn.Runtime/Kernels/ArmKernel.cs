@@ -66,7 +66,47 @@ public abstract unsafe class ArmKernel : VectorKernel
         Dequantize(s3, scale + 12, bias + 12, y + 12);
     }
 
+    // The two columns of a pair keep sums of their own until the end: neighbouring lanes belong to one row.
+    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
+    {
+        Vector128<float> t0 = default, t1 = default, t2 = default, t3 = default;
+        for (short* end = x + 2 * pairs; x < end;)
+        {
+            Vector128<int> l0 = default, l1 = default, l2 = default, l3 = default;
+            Vector128<int> h0 = default, h1 = default, h2 = default, h3 = default;
+            for (short* exact = x + Math.Min(ExactColumns, end - x); x < exact; x += 2, w += 32)
+            {
+                var xp = Vector128.Create(*(int*)x).AsInt16();
+                AddPair(ref l0, ref h0, w, xp);
+                AddPair(ref l1, ref h1, w + 8, xp);
+                AddPair(ref l2, ref h2, w + 16, xp);
+                AddPair(ref l3, ref h3, w + 24, xp);
+            }
+            t0 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l0, h0));
+            t1 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l1, h1));
+            t2 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l2, h2));
+            t3 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l3, h3));
+        }
+        Dequantize(t0, scale, bias, y);
+        Dequantize(t1, scale + 4, bias + 4, y + 4);
+        Dequantize(t2, scale + 8, bias + 8, y + 8);
+        Dequantize(t3, scale + 12, bias + 12, y + 12);
+    }
+
+    // Four rows of two columns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddPair(ref Vector128<int> low, ref Vector128<int> high, sbyte* w, Vector128<short> x)
+    {
+        var wide = AdvSimd.SignExtendWideningLower(Vector64.Load(w));
+        low = AdvSimd.MultiplyWideningLowerAndAdd(low, wide.GetLower(), x.GetLower());
+        high = AdvSimd.MultiplyWideningUpperAndAdd(high, wide, x);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Dequantize(Vector128<int> sums, float* scale, float* bias, float* y) =>
-        AdvSimd.FusedMultiplyAdd(Vector128.Load(bias), AdvSimd.ConvertToSingle(sums), Vector128.Load(scale)).Store(y);
+        Dequantize(AdvSimd.ConvertToSingle(sums), scale, bias, y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Dequantize(Vector128<float> sums, float* scale, float* bias, float* y) =>
+        AdvSimd.FusedMultiplyAdd(Vector128.Load(bias), sums, Vector128.Load(scale)).Store(y);
 }

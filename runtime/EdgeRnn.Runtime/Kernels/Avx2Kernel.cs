@@ -51,6 +51,25 @@ public sealed unsafe class Avx2Kernel : VectorKernel
         Dequantize(s1, scale + 8, bias + 8, y + 8);
     }
 
+    private protected override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
+    {
+        Vector256<float> t0 = default, t1 = default;
+        for (short* end = x + 2 * pairs; x < end;)
+        {
+            Vector256<int> s0 = default, s1 = default;
+            for (short* exact = x + Math.Min(ExactColumns, end - x); x < exact; x += 2, w += 32)
+            {
+                var xp = Vector256.Create(*(int*)x).AsInt16();
+                s0 = Avx2.Add(s0, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(w), xp));
+                s1 = Avx2.Add(s1, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(w + 16), xp));
+            }
+            t0 = Avx.Add(t0, Avx.ConvertToVector256Single(s0));
+            t1 = Avx.Add(t1, Avx.ConvertToVector256Single(s1));
+        }
+        Fma.MultiplyAdd(t0, Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
+        Fma.MultiplyAdd(t1, Vector256.LoadAligned(scale + 8), Vector256.LoadAligned(bias + 8)).Store(y + 8);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Add(Vector256<int> sum, Vector256<byte> magnitude, Vector256<sbyte> x, sbyte* w)
     {

@@ -10,6 +10,9 @@ public abstract unsafe class Kernel
     /// <summary>Names the kernel to use instead of the best one: scalar, avx2, neon or sdot.</summary>
     public const string Variable = "EDGERNN_KERNEL";
 
+    /// <summary>Products of int8 and int16 numbers whose sum fits 32 bits: 516 · 127 · 32767 &lt; 2^31.</summary>
+    internal const int ExactColumns = 516;
+
     private protected Kernel() { }
 
     /// <summary>The kernels this processor can run, best first.</summary>
@@ -53,8 +56,14 @@ public abstract unsafe class Kernel
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 
-    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused.   x is padded to four with any values.</summary>
+    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused.   x int8, padded to four with any values.</summary>
     internal abstract void Multiply(Int8Matrix w, sbyte* x, float* y);
+
+    /// <summary>
+    /// The same for int16 inputs, padded to two with any values: every <see cref="ExactColumns"/> columns are summed as
+    /// integers, and these sums as floats in ascending order.
+    /// </summary>
+    internal abstract void Multiply(Int8Matrix w, short* x, float* y);
 
     /// <summary>y[r] = bias[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
     internal abstract void Multiply(FloatMatrix w, float* x, float* y);

@@ -63,15 +63,22 @@ internal sealed unsafe class FloatMatrix : PackedMatrix
 }
 
 /// <summary>
-/// int8 weights: in a block, <c>[Columns / 4, rows of the block, 4]</c> but for the order inside tiles of 4 × 4, which is
-/// the kernel's. Columns are padded to a multiple of four with zeros.
+/// int8 weights: in a block, <c>[Groups, rows of the block, columns of a group]</c>, columns padded with zeros. For int8
+/// inputs a group is four columns, and the order inside tiles of 4 × 4 is the kernel's; for int16 inputs it is two.
 /// </summary>
 internal sealed unsafe class Int8Matrix : PackedMatrix
 {
     private readonly AlignedBuffer<sbyte> _weights;
     private readonly AlignedBuffer<float> _scale;
 
+    /// <summary>Columns of a group for int8 inputs.</summary>
+    public const int Quad = 4;
+
+    /// <summary>Columns of a group for int16 inputs.</summary>
+    public const int Pair = 2;
+
     /// <param name="kernel">Who will read it.</param>
+    /// <param name="group"><see cref="Quad"/> or <see cref="Pair"/>.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="weights">Row-major.</param>
@@ -79,25 +86,28 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
     /// <param name="inputScale">Real input per integer.</param>
     /// <param name="bias">Real bias for each row, or empty for zeros.</param>
     public Int8Matrix(
-        Kernel kernel, int rows, int columns, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> rowScales, float inputScale,
-        ReadOnlySpan<float> bias)
+        Kernel kernel, int group, int rows, int columns, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> rowScales,
+        float inputScale, ReadOnlySpan<float> bias)
         : base(rows, columns, kernel.NarrowRows, bias)
     {
-        Quads = (columns + 3) / 4;
-        _weights = new(PaddedRows * Quads * 4);
+        Groups = (columns + group - 1) / group;
+        _weights = new(PaddedRows * Groups * group);
         _scale = new(PaddedRows);
         for (int r = 0; r < rows; r++)
         {
             Scale[r] = rowScales[r] * inputScale;
-            var (first, size) = BlockOf(r, kernel.WideRows, kernel.NarrowRows);
-            sbyte* tiles = Weights + first * Quads * 4 + (r - first) / 4 * 16;
+            var (first, size) = BlockOf(r, group == Quad ? kernel.WideRows : kernel.NarrowRows, kernel.NarrowRows);
+            sbyte* tiles = Weights + first * Groups * group + (r - first) / 4 * 4 * group;
             for (int c = 0; c < columns; c++)
-                tiles[c / 4 * size * 4 + kernel.PlaceInTile((r - first) % 4, c % 4)] = weights[r * columns + c];
+            {
+                int place = group == Quad ? kernel.PlaceInTile(r % 4, c % 4) : r % 4 * 2 + c % 2;
+                tiles[c / group * size * group + place] = weights[r * columns + c];
+            }
         }
     }
 
-    /// <summary>Groups of four columns.</summary>
-    public int Quads { get; }
+    /// <summary>Groups of columns.</summary>
+    public int Groups { get; }
 
     public sbyte* Weights => _weights.Pointer;
 

@@ -22,11 +22,28 @@ public sealed unsafe class ScalarKernel : Kernel
     {
         for (int r = 0; r < w.PaddedRows; r++)
         {
-            sbyte* row = w.Weights + r / 4 * w.Quads * 16 + r % 4 * 4;
+            sbyte* row = w.Weights + r / 4 * w.Groups * 16 + r % 4 * 4;
             int sum = 0;
             for (int c = 0; c < w.Columns; c++)
                 sum += row[c / 4 * 16 + c % 4] * x[c];
             y[r] = MathF.FusedMultiplyAdd(sum, w.Scale[r], w.Bias[r]);
+        }
+    }
+
+    internal override void Multiply(Int8Matrix w, short* x, float* y)
+    {
+        for (int r = 0; r < w.PaddedRows; r++)
+        {
+            sbyte* row = w.Weights + r / 4 * w.Groups * 8 + r % 4 * 2;
+            float total = 0;
+            for (int c = 0; c < w.Columns;)
+            {
+                int sum = 0;
+                for (int end = Math.Min(c + ExactColumns, w.Columns); c < end; c++)
+                    sum += row[c / 2 * 8 + c % 2] * x[c];
+                total += sum;
+            }
+            y[r] = MathF.FusedMultiplyAdd(total, w.Scale[r], w.Bias[r]);
         }
     }
 

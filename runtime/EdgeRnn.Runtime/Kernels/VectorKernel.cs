@@ -15,10 +15,17 @@ public abstract unsafe class VectorKernel : Kernel
     {
         sbyte* weights = w.Weights;
         int row = 0;
-        for (; row + 32 <= w.PaddedRows; row += 32, weights += 32 * 4 * w.Quads)
-            WideBlock(weights, x, w.Quads, w.Scale + row, w.Bias + row, y + row);
+        for (; row + 32 <= w.PaddedRows; row += 32, weights += 32 * 4 * w.Groups)
+            WideBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
         if (row < w.PaddedRows)
-            NarrowBlock(weights, x, w.Quads, w.Scale + row, w.Bias + row, y + row);
+            NarrowBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
+    }
+
+    internal sealed override void Multiply(Int8Matrix w, short* x, float* y)
+    {
+        sbyte* weights = w.Weights;
+        for (int row = 0; row < w.PaddedRows; row += 16, weights += 16 * 2 * w.Groups)
+            PairBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
     }
 
     internal sealed override void Multiply(FloatMatrix w, float* x, float* y)
@@ -36,6 +43,9 @@ public abstract unsafe class VectorKernel : Kernel
 
     /// <summary>16 rows.   w [quads, 16, 4]</summary>
     private protected abstract void NarrowBlock(sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y);
+
+    /// <summary>16 rows of int16 inputs.   w [pairs, 16, 2]</summary>
+    private protected abstract void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y);
 
     // Eight sums at once hide the latency of the fused multiply-add.
     private static void WideBlock(float* w, float* bias, float* x, int columns, float* y)
