@@ -1,8 +1,8 @@
 namespace EdgeRnn.Trainer;
 
 /// <summary>
-/// Files that are there whole or not at all: written under a temporary name in the same folder, flushed to the disk, then
-/// renamed, which a file system does in one step.
+/// Files that are there whole or not at all: written under a temporary name in the same folder, flushed to the disk,
+/// then renamed, which a file system does in one step.
 /// </summary>
 public static class AtomicFile
 {
@@ -36,7 +36,8 @@ public static class AtomicFile
         {
             // A file of this name may have appeared while the content was being made.
             RefuseExisting(path, overwrite);
-            throw new UserException($"Cannot write '{path}': {e.Message.TrimEnd('.')}; choose a folder that can be written.", e);
+            string cause = e.Message.TrimEnd('.');
+            throw new UserException($"Cannot write '{path}': {cause}; choose a folder that can be written.", e);
         }
         finally
         {
@@ -47,7 +48,9 @@ public static class AtomicFile
     }
 
     /// <summary>Refuses an output that exists, so that long work can be refused before it starts.</summary>
-    /// <exception cref="UserException">The file exists and <paramref name="overwrite"/> is false, or it is a folder.</exception>
+    /// <exception cref="UserException">
+    /// The file exists and <paramref name="overwrite"/> is false, or it is a folder.
+    /// </exception>
     public static void RefuseExisting(string path, bool overwrite)
     {
         if (Directory.Exists(path))

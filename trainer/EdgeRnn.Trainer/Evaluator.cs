@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer;
 
@@ -36,7 +37,8 @@ public static class Evaluator
     /// <param name="threads">Threads; the result does not depend on them.</param>
     /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
     /// <exception cref="UserException">The data does not fit the model.</exception>
-    public static Evaluation Evaluate(RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false)
+    public static Evaluation Evaluate(
+        RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -111,14 +113,16 @@ public static class SelfTests
     private const int InputBytes = 256;
     private const int Steps = 16;
 
-    /// <summary>The model with a short run from a fixed seed and the scores that this program's step gives for it.</summary>
+    /// <summary>
+    /// The model with a short run from a fixed seed and the scores that this program's step gives for it.
+    /// </summary>
     public static RnnModel Attach(RnnModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var random = new SplitMix64(0x5E1F);
+        var random = new SeededRandom(0x5E1F);
         var input = new byte[InputBytes];
         foreach (ref byte b in input.AsSpan())
-            b = (byte)random.Next();
+            b = (byte)random.NextBits();
         var test = new SelfTest(input, Steps, ReadOnlyMemory<byte>.Empty);
         var session = new RnnSession(model);
         var readings = new float[model.InputSize];

@@ -1,4 +1,3 @@
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 
@@ -59,9 +58,9 @@ public sealed partial class Network
     /// <summary>Draws first values anew: Glorot uniform, orthogonal for recurrent weights, forget gates open.</summary>
     public void Initialise(ulong seed)
     {
-        var random = SplitMix64.Stream(seed, 0);
+        var random = SeededRandom.Stream(seed, 0);
         foreach (var layer in _layers)
-            layer.Initialise(Parameters.Span, ref random);
+            layer.Initialise(Parameters.Span, random);
     }
 
     private static int LastRecurrent(ReadOnlySpan<Layer> layers)
@@ -82,11 +81,13 @@ public sealed partial class Network
         if (last < 0)
             throw new UserException("A network needs a recurrent layer: rnn, lstm or gru, as in 'lstm:64,dense:10'.");
         if (layers[^1] is not Dense { IsRelu: false })
-            throw new UserException("A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.");
+            throw new UserException(
+                "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.");
         for (int i = 0; i < last; i++)
         {
             if (layers[i] is Dense)
-                throw new UserException($"'{layers[i].Specification}' stands before a recurrent layer; dense layers come after them.");
+                throw new UserException(
+                    $"'{layers[i].Specification}' stands before a recurrent layer; dense layers come after them.");
         }
 
         int inModel = 0;

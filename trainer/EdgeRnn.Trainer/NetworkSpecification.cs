@@ -8,11 +8,14 @@ public sealed partial class Network
 {
     /// <summary>
     /// Makes a network from a list such as <c>lstm:128,dropout:0.2,dense:10</c>: <c>rnn:N[:relu]</c>, <c>lstm:N</c>,
-    /// <c>gru:N[:reset-before]</c>, <c>dropout:P</c>, <c>dense:N[:relu]</c>; <c>pool:last</c> may stand before the first dense.
+    /// <c>gru:N[:reset-before]</c>, <c>dropout:P</c>, <c>dense:N[:relu]</c>; <c>pool:last</c> may stand before the
+    /// first dense.
     /// </summary>
     /// <param name="specification">The list.</param>
     /// <param name="inputSize">Readings a step.</param>
-    /// <exception cref="UserException">The list is not a network; the sentence says where and what would be one.</exception>
+    /// <exception cref="UserException">
+    /// The list is not a network; the sentence says where and what would be one.
+    /// </exception>
     public static Network Parse(string specification, int inputSize)
     {
         ArgumentNullException.ThrowIfNull(specification);
@@ -24,7 +27,7 @@ public sealed partial class Network
             switch (parts[0])
             {
                 case "rnn":
-                    layers.Add(new SimpleRnn(Units(item, parts), Only(item, options, "relu") ? Activation.Relu : default));
+                    layers.Add(new SimpleRnn(Units(item, parts), Function(item, options)));
                     break;
                 case "lstm":
                     Only(item, options, null);
@@ -34,7 +37,7 @@ public sealed partial class Network
                     layers.Add(new Gru(Units(item, parts), Only(item, options, "reset-before")));
                     break;
                 case "dense":
-                    layers.Add(new Dense(Units(item, parts), Only(item, options, "relu") ? Activation.Relu : default));
+                    layers.Add(new Dense(Units(item, parts), Function(item, options)));
                     break;
                 case "dropout":
                     Only(item, options, null);
@@ -42,12 +45,13 @@ public sealed partial class Network
                     break;
                 case "pool":
                     if (item != "pool:last")
-                        throw new UserException($"'{item}' is not a pooling this version trains; use 'pool:last' or leave it out.");
+                        throw new UserException(
+                            $"'{item}' is not a pooling this version trains; use 'pool:last' or leave it out.");
                     break;
                 default:
                     throw new UserException(
-                        $"'{item}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or dense, " +
-                        "as in 'lstm:64,dropout:0.2,dense:10'.");
+                        $"'{item}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or " +
+                        "dense, as in 'lstm:64,dropout:0.2,dense:10'.");
             }
         }
 
@@ -59,7 +63,8 @@ public sealed partial class Network
         if (parts.Length < 2 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int units)
             || units is < 1 or > RnnModel.MaxUnits)
         {
-            throw new UserException($"'{item}' needs a number of units from 1 to {RnnModel.MaxUnits}, as in '{parts[0]}:64'.");
+            throw new UserException(
+                $"'{item}' needs a number of units from 1 to {RnnModel.MaxUnits}, as in '{parts[0]}:64'.");
         }
 
         return units;
@@ -67,7 +72,8 @@ public sealed partial class Network
 
     private static float Rate(string item, string[] parts)
     {
-        if (parts.Length < 2 || !float.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out float rate)
+        if (parts.Length < 2
+            || !float.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out float rate)
             || rate is not (>= 0 and <= 0.95f))
         {
             throw new UserException($"'{item}' needs a rate from 0 to 0.95, as in 'dropout:0.2'.");
@@ -75,6 +81,9 @@ public sealed partial class Network
 
         return rate;
     }
+
+    private static Activation Function(string item, string[] options) =>
+        Only(item, options, "relu") ? Activation.Relu : Activation.Default;
 
     private static bool Only(string item, string[] options, string? allowed)
     {

@@ -9,12 +9,16 @@ public sealed partial class Network
     /// <summary>The input normalisation measured by <see cref="Fit"/>; null before.</summary>
     public Normalisation? Normalisation { get; private set; }
 
-    /// <summary>Trains from first values drawn by the options' seed, and leaves the network with its best epoch.</summary>
+    /// <summary>
+    /// Trains from first values drawn by the options' seed, and leaves the network with its best epoch.
+    /// </summary>
     /// <param name="train">The training data.</param>
     /// <param name="options">How to train.</param>
     /// <param name="progress">Told after each batch and epoch, on the calling thread.</param>
     /// <param name="cancellation">Ends the run after the batch at hand.</param>
-    /// <exception cref="UserException">Data that does not fit the network, or a loss that is NaN in the first epoch.</exception>
+    /// <exception cref="UserException">
+    /// Data that does not fit the network, or a loss that is NaN in the first epoch.
+    /// </exception>
     public History Fit(
         SequenceDataset train, TrainingOptions? options = null, IProgress<TrainingProgress>? progress = null,
         CancellationToken cancellation = default)
@@ -44,8 +48,8 @@ public sealed partial class Network
     /// <param name="provenance">Where the model comes from.</param>
     /// <exception cref="UserException">Windows that a board cannot run.</exception>
     public RnnModel ToModel(
-        SequenceDataset data, StreamMode streamMode = StreamMode.Window, int window = 0, int hop = 0, float threshold = 0,
-        TrainingProvenance? provenance = null)
+        SequenceDataset data, StreamMode streamMode = StreamMode.Window, int window = 0, int hop = 0,
+        float threshold = 0, TrainingProvenance? provenance = null)
     {
         ArgumentNullException.ThrowIfNull(data);
         if (window == 0)
@@ -55,7 +59,8 @@ public sealed partial class Network
         if (window < 0 || hop < 0 || (window + hop - 1L) / hop > RnnModel.MaxOverlap)
         {
             throw new UserException(
-                $"A window of {window} steps every {hop} steps cannot be run; at most {RnnModel.MaxOverlap} windows may overlap.");
+                $"A window of {window} steps every {hop} steps cannot be run; at most {RnnModel.MaxOverlap} windows " +
+                "may overlap.");
         }
 
         bool windows = streamMode == StreamMode.Window;
@@ -87,7 +92,8 @@ public sealed partial class Network
         if (data.Count == 0)
             throw new UserException($"{data.Name} holds no sequences.");
         if (data.Channels.Count != InputSize)
-            throw new UserException($"{data.Name} has {data.Channels.Count} channels, but the network reads {InputSize}.");
+            throw new UserException(
+                $"{data.Name} has {data.Channels.Count} channels, but the network reads {InputSize}.");
         if (data.Labels.Count != OutputSize)
         {
             throw new UserException(
@@ -106,7 +112,10 @@ public sealed partial class Network
             }
 
             if ((uint)sequence.Label >= (uint)OutputSize)
-                throw new UserException($"Sequence {i} of {data.Name} has label {sequence.Label}, expected 0 to {OutputSize - 1}.");
+            {
+                throw new UserException(
+                    $"Sequence {i} of {data.Name} has label {sequence.Label}, expected 0 to {OutputSize - 1}.");
+            }
         }
     }
 }

@@ -16,8 +16,8 @@ public enum NormalisationMode
 }
 
 /// <summary>
-/// normalised = (reading - mean) · (1 / deviation) for each channel, limited to ±10^6; a reading that is no finite number
-/// becomes 0. The runtime's input stage computes the same.
+/// normalised = (reading - mean) · (1 / deviation) for each channel, limited to ±10^6; a reading that is no finite
+/// number becomes 0. The runtime's input stage computes the same.
 /// </summary>
 /// <param name="Mean"><c>[channels]</c></param>
 /// <param name="Deviation"><c>[channels]</c>, positive.</param>
@@ -26,7 +26,9 @@ public sealed record Normalisation(float[] Mean, float[] Deviation)
     private const float Limit = 1e6f;
     private readonly float[] _inverseDeviation = [.. Deviation.Select(d => 1f / d)];
 
-    /// <summary>Measures training data, leaving out what is no finite number. A constant channel gets deviation 1.</summary>
+    /// <summary>
+    /// Measures training data, leaving out what is no finite number. A constant channel gets deviation 1.
+    /// </summary>
     public static Normalisation Measure(SequenceDataset data, NormalisationMode mode)
     {
         int channels = data.Channels.Count;
@@ -36,7 +38,8 @@ public sealed record Normalisation(float[] Mean, float[] Deviation)
         if (mode == NormalisationMode.None)
             return new(mean, deviation);
 
-        // In double precision about the first reading of each channel, so that a large offset does not swallow the spread.
+        // In double precision about the first reading of each channel, so that a large offset does not swallow the
+        // spread.
         int groups = mode == NormalisationMode.Global ? 1 : channels;
         var origin = new double[groups];
         var count = new long[groups];

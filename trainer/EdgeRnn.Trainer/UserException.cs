@@ -1,8 +1,8 @@
 namespace EdgeRnn.Trainer;
 
 /// <summary>
-/// Something the user can put right: bad data, a bad option, an unwritable folder. Its message is one sentence that names
-/// the input and the remedy; programs print it alone, without a stack trace, and exit with code 1.
+/// Something the user can put right: bad data, a bad option, an unwritable folder. Its message is one sentence that
+/// names the input and the remedy; programs print it alone, without a stack trace, and exit with code 1.
 /// </summary>
 public sealed class UserException : Exception
 {

@@ -3,7 +3,7 @@ using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Training;
 using Xunit;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 public sealed class FilesAndNumbersTests : IDisposable
 {
@@ -47,15 +47,18 @@ public sealed class FilesAndNumbersTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_folder, "file"), "");
         string below = Path.Combine(_folder, "file", "model.ernn");
-        Assert.Contains(below, Assert.Throws<UserException>(() => AtomicFile.Write(below, new byte[1])).Message, StringComparison.Ordinal);
-        Assert.Contains("folder", Assert.Throws<UserException>(() => AtomicFile.Write(_folder, new byte[1])).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<UserException>(() => AtomicFile.Write(below, new byte[1]));
+        Assert.Contains(below, error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<UserException>(() => AtomicFile.Write(_folder, new byte[1]));
+        Assert.Contains("folder", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void History_is_a_table_in_invariant_numbers()
     {
         var history = new History(
-            [new(1, 1.25, 0.5, 1.125, 0.625, 2.5, 1234.56), new(2, 0.75, 0.75, null, null, 2, 2000)], 1, StopReason.Finished, 5, 8, 2);
+            [new(1, 1.25, 0.5, 1.125, 0.625, 2.5, 1234.56), new(2, 0.75, 0.75, null, null, 2, 2000)],
+            1, StopReason.Finished, 5, 8, 2);
         string path = Path.Combine(_folder, "history.csv");
         history.WriteCsv(path);
         Assert.Equal(

@@ -1,10 +1,10 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 using Xunit;
+using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 /// <summary>Matrix products against one chain of fused multiply-adds an element, to the bit.</summary>
 public unsafe class GemmTests
@@ -12,7 +12,8 @@ public unsafe class GemmTests
     // Around the sizes of blocks: 6 or 8 rows, 16 or 32 columns, 256 deep, 96 or 128 rows.
     public static TheoryData<int, int, int> Shapes => new()
     {
-        { 1, 1, 1 }, { 6, 5, 16 }, { 8, 7, 32 }, { 9, 28, 33 }, { 7, 255, 15 }, { 13, 257, 50 }, { 130, 300, 70 }, { 97, 600, 31 },
+        { 1, 1, 1 }, { 6, 5, 16 }, { 8, 7, 32 }, { 9, 28, 33 }, { 7, 255, 15 }, { 13, 257, 50 }, { 130, 300, 70 },
+        { 97, 600, 31 },
     };
 
     [Theory]
@@ -65,7 +66,8 @@ public unsafe class GemmTests
             fixed (int* bRows = order)
             {
                 Gemm.TransposedMultiplyAdd(
-                    a.Pointer, rows, rows, b.Pointer, columns, columns, reordered ? bRows : null, depth, c.Pointer, columns, new());
+                    a.Pointer, rows, rows, b.Pointer, columns, columns, reordered ? bRows : null, depth,
+                    c.Pointer, columns, new());
             }
 
             for (int i = 0; i < rows; i++)
@@ -109,10 +111,10 @@ public unsafe class GemmTests
 
     private static FloatBuffer Random(int count, ulong seed)
     {
-        var random = new SplitMix64(seed);
+        var random = new TrainerRandom(seed);
         var buffer = new FloatBuffer(count);
         foreach (ref float x in buffer.Span)
-            x = (float)random.Uniform(-1, 1);
+            x = (float)(2 * random.NextDouble() - 1);
         return buffer;
     }
 }

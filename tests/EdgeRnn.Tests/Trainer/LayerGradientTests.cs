@@ -1,7 +1,7 @@
-using EdgeRnn.Trainer.Datasets;
 using Xunit;
+using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 /// <summary>Every layer's way back against central finite differences of its way forward.</summary>
 public class LayerGradientTests
@@ -47,15 +47,15 @@ public class LayerGradientTests
         Compare(fixture, inputs, fixture.InputGradient[..count].ToArray(), index => $"input {index}");
     }
 
-    // Relu has kinks, across which differences mean nothing. With biases far above what weights can take away, all units
-    // stay on the slope; with one half far below, they stay at 0 and must give 0.
+    // Relu has kinks, across which differences mean nothing. With biases far above what weights can take away, all
+    // units stay on the slope; with one half far below, they stay at 0 and must give 0.
     [Theory]
     [InlineData("rnn:6:relu,dense:4")]
     [InlineData("lstm:5,dense:6:relu,dense:4")]
     public void Relu_agrees_away_from_its_kink(string specification)
     {
         var fixture = Fixture(specification);
-        var relu = fixture.Network.Layers.First(layer => layer.Specification.EndsWith("relu", StringComparison.Ordinal));
+        var relu = fixture.Network.Layers.First(l => l.Specification.EndsWith("relu", StringComparison.Ordinal));
         foreach (ref float weight in relu.Parameters[0].Of(fixture.Parameters))
             weight *= 0.3f;
         var bias = relu.Parameters[^1].Of(fixture.Parameters);
@@ -91,12 +91,12 @@ public class LayerGradientTests
     {
         var fixture = new TrainingFixture(specification, TrainingFixture.Data(4, TrainingFixtureLengths))
         {
-            Dropout = specification.Contains("dropout", StringComparison.Ordinal) ? new SplitMix64(3) : null,
+            Dropout = specification.Contains("dropout", StringComparison.Ordinal) ? new TrainerRandom(3) : null,
         };
         // Away from 0, where biases start, so that no gradient is small by accident.
-        var random = new SplitMix64(17);
+        var random = new TrainerRandom(17);
         foreach (ref float x in fixture.Parameters)
-            x += (float)(0.2 * random.Normal());
+            x += (float)(0.2 * random.NextNormal());
         return fixture;
     }
 

@@ -1,9 +1,9 @@
 using EdgeRnn.Trainer;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using Xunit;
+using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 public class NetworkTests
 {
@@ -30,19 +30,32 @@ public class NetworkTests
     }
 
     [Theory]
-    [InlineData("", "'' in the network '' is not a layer; use rnn, lstm, gru, dropout or dense, as in 'lstm:64,dropout:0.2,dense:10'.")]
+    [InlineData(
+        "",
+        "'' in the network '' is not a layer; use rnn, lstm, gru, dropout or dense, " +
+        "as in 'lstm:64,dropout:0.2,dense:10'.")]
     [InlineData("lstm,dense:2", "'lstm' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
     [InlineData("lstm:0,dense:2", "'lstm:0' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
     [InlineData("lstm:-3,dense:2", "'lstm:-3' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
-    [InlineData("lstm:9999999999,dense:2", "'lstm:9999999999' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
+    [InlineData(
+        "lstm:9999999999,dense:2",
+        "'lstm:9999999999' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
     [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes no options.")]
-    [InlineData("gru:8:reset-after,dense:2", "'reset-after' in 'gru:8:reset-after' is not known; the option here is 'reset-before'.")]
+    [InlineData(
+        "gru:8:reset-after,dense:2",
+        "'reset-after' in 'gru:8:reset-after' is not known; the option here is 'reset-before'.")]
     [InlineData("lstm:8,dropout:1,dense:2", "'dropout:1' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
     [InlineData("lstm:8,dropout:nan,dense:2", "'dropout:nan' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
-    [InlineData("lstm:8,pool:max,dense:2", "'pool:max' is not a pooling this version trains; use 'pool:last' or leave it out.")]
+    [InlineData(
+        "lstm:8,pool:max,dense:2",
+        "'pool:max' is not a pooling this version trains; use 'pool:last' or leave it out.")]
     [InlineData("dense:2", "A network needs a recurrent layer: rnn, lstm or gru, as in 'lstm:64,dense:10'.")]
-    [InlineData("lstm:8", "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
-    [InlineData("lstm:8,dense:2:relu", "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
+    [InlineData(
+        "lstm:8",
+        "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
+    [InlineData(
+        "lstm:8,dense:2:relu",
+        "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
     [InlineData("dense:4,lstm:8,dense:2", "'dense:4' stands before a recurrent layer; dense layers come after them.")]
     public void A_bad_network_gets_one_sentence(string specification, string sentence) =>
         Assert.Equal(sentence, Assert.Throws<UserException>(() => Network.Parse(specification, 3)).Message);
@@ -133,7 +146,7 @@ public class NetworkTests
     public void Dropout_drops_at_its_rate_and_keeps_the_mean()
     {
         var data = TrainingFixture.Data(2, 400, 400, 400);
-        var fixture = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data) { Dropout = new SplitMix64(5) };
+        var fixture = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data) { Dropout = new TrainerRandom(5) };
         fixture.Backward();
         // The gradient of a dropped input is 0, and no other is but by accident.
         int dropped = fixture.InputGradient.ToArray().Count(g => g == 0);

@@ -5,9 +5,11 @@ using EdgeRnn.Trainer.Numerics;
 using EdgeRnn.Trainer.Training;
 using Xunit;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
-/// <summary>Cells, their gradients and the optimizers against PyTorch: the values are tools/golden/torch-cells.py's.</summary>
+/// <summary>
+/// Cells, their gradients and the optimizers against PyTorch: the values are tools/golden/torch-cells.py's.
+/// </summary>
 public unsafe class TorchTests
 {
     private static readonly JsonElement Golden = Read();
@@ -23,7 +25,8 @@ public unsafe class TorchTests
         var fixture = Fixture(golden);
         fixture.Backward();
 
-        // PyTorch computed in double precision; a handful of single-precision operations a step stay within 2e-6 of that.
+        // PyTorch computed in double precision; a handful of single-precision operations a step stay within 2e-6 of
+        // that.
         float[] expected = Floats(golden.GetProperty("logits"));
         for (int i = 0; i < 3; i++)
             AssertClose(expected.AsSpan(i * 4, 4), fixture.LogitsOf(i), 2e-6f, $"{name} sequence {i}");
@@ -36,8 +39,9 @@ public unsafe class TorchTests
             AssertClose(gradient.AsSpan(^block.Length..), block.Of(fixture.Gradient), 2e-6f, $"{name} {block.Name}");
         }
 
-        AssertClose(Floats(gradients.GetProperty("head_weight")), layers[^1].Parameters[0].Of(fixture.Gradient), 2e-6f, "head");
-        AssertClose(Floats(gradients.GetProperty("head_bias")), layers[^1].Parameters[1].Of(fixture.Gradient), 2e-6f, "head");
+        var head = layers[^1].Parameters;
+        AssertClose(Floats(gradients.GetProperty("head_weight")), head[0].Of(fixture.Gradient), 2e-6f, "head");
+        AssertClose(Floats(gradients.GetProperty("head_bias")), head[1].Of(fixture.Gradient), 2e-6f, "head");
     }
 
     [Theory]
@@ -131,13 +135,15 @@ public unsafe class TorchTests
         return new("torch", ["0", "1", "2"], ["a", "b", "c", "d"], [.. sequences]);
     }
 
-    private static void AssertClose(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, float tolerance, string what)
+    private static void AssertClose(
+        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, float tolerance, string what)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
             float bound = tolerance * MathF.Max(1f, MathF.Abs(expected[i]));
-            Assert.True(MathF.Abs(expected[i] - actual[i]) <= bound, $"{what}[{i}]: expected {expected[i]}, was {actual[i]}");
+            bool close = MathF.Abs(expected[i] - actual[i]) <= bound;
+            Assert.True(close, $"{what}[{i}]: expected {expected[i]}, was {actual[i]}");
         }
     }
 

@@ -3,8 +3,9 @@ using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 using EdgeRnn.Trainer.Training;
+using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 /// <summary>Small data and a network run on them outside a training loop.</summary>
 internal sealed unsafe class TrainingFixture
@@ -30,7 +31,7 @@ internal sealed unsafe class TrainingFixture
     public NetworkPass Pass { get; }
 
     /// <summary>Seed of dropout masks: the same masks at each run.</summary>
-    public SplitMix64? Dropout { get; init; }
+    public TrainerRandom? Dropout { get; init; }
 
     public Span<float> Parameters => Network.Parameters.Span;
 
@@ -41,13 +42,13 @@ internal sealed unsafe class TrainingFixture
     /// <summary>Sequences of 3 channels and of the given lengths, normal numbers, labels in turn.</summary>
     public static SequenceDataset Data(int classes, params int[] lengths)
     {
-        var random = new SplitMix64(99);
+        var random = new TrainerRandom(99);
         var sequences = new Sequence[lengths.Length];
         for (int i = 0; i < lengths.Length; i++)
         {
             var values = new float[lengths[i] * 3];
             foreach (ref float x in values.AsSpan())
-                x = (float)random.Normal();
+                x = (float)random.NextNormal();
             sequences[i] = new(values, lengths[i], i % classes);
         }
 

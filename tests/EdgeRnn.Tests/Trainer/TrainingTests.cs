@@ -3,12 +3,14 @@ using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Training;
 using Xunit;
+using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
-namespace EdgeRnn.Tests.Trainer;
+namespace EdgeRnn.Tests.Training;
 
 public class TrainingTests
 {
-    private static readonly TrainingOptions Quick = new() { Epochs = 3, BatchSize = 16, Threads = 2, ValidationFraction = 0.2 };
+    private static readonly TrainingOptions Quick =
+        new() { Epochs = 3, BatchSize = 16, Threads = 2, ValidationFraction = 0.2 };
 
     [Theory]
     [InlineData("rnn:16,dense:2")]
@@ -54,7 +56,8 @@ public class TrainingTests
         var validation = Pulses(60, 3);
         // A rate far too high, so that epochs differ.
         var history = Fit(
-            network, data, Quick with { Epochs = 8, Validation = validation, ValidationFraction = 0, LearningRate = 0.1f });
+            network, data,
+            Quick with { Epochs = 8, Validation = validation, ValidationFraction = 0, LearningRate = 0.1f });
         var best = history.Epochs
             .OrderByDescending(e => e.ValidationAccuracy).ThenBy(e => e.ValidationLoss).ThenBy(e => e.Epoch).First();
         Assert.Equal(best.Epoch, history.BestEpoch);
@@ -126,7 +129,8 @@ public class TrainingTests
     public void Progress_counts_batches_and_ends_at_the_end()
     {
         var seen = new List<TrainingProgress>();
-        Fit(Network.Parse("rnn:8,dense:2", 2), Pulses(50, 1), Quick with { ValidationFraction = 0 }, new Recorder(seen.Add));
+        var network = Network.Parse("rnn:8,dense:2", 2);
+        Fit(network, Pulses(50, 1), Quick with { ValidationFraction = 0 }, new Recorder(seen.Add));
         // 50 sequences are four batches of 16, the last one smaller; one report a batch and one an epoch.
         Assert.Equal(3 * 5, seen.Count);
         Assert.All(seen, p => Assert.Equal(4, p.Batches));
@@ -149,8 +153,9 @@ public class TrainingTests
         var network = Network.Parse("rnn:8,dense:2", 2);
         TrainingOptions[] bad =
         [
-            Quick with { Epochs = 0 }, Quick with { BatchSize = 0 }, Quick with { Threads = 0 }, Quick with { LearningRate = 0 },
-            Quick with { LearningRate = float.NaN }, Quick with { ClipNorm = float.NaN }, Quick with { Patience = -1 },
+            Quick with { Epochs = 0 }, Quick with { BatchSize = 0 }, Quick with { Threads = 0 },
+            Quick with { LearningRate = 0 }, Quick with { LearningRate = float.NaN },
+            Quick with { ClipNorm = float.NaN }, Quick with { Patience = -1 },
             Quick with { ValidationFraction = double.NaN },
         ];
         Assert.All(bad, options => Assert.Throws<UserException>(() => Fit(network, Pulses(20, 1), options)));
@@ -200,19 +205,21 @@ public class TrainingTests
         Network network, SequenceDataset data, TrainingOptions options, IProgress<TrainingProgress>? progress = null) =>
         network.Fit(data, options, progress, TestContext.Current.CancellationToken);
 
-    /// <summary>A pulse in each of two channels, in noise; the class is the channel of the first. Lengths 8 to 20.</summary>
+    /// <summary>
+    /// A pulse in each of two channels, in noise; the class is the channel of the first. Lengths 8 to 20.
+    /// </summary>
     private static SequenceDataset Pulses(int count, ulong seed)
     {
-        var random = new SplitMix64(seed);
+        var random = new TrainerRandom(seed);
         var sequences = new Sequence[count];
         for (int i = 0; i < count; i++)
         {
-            int steps = 8 + (int)(random.Next() % 13);
+            int steps = 8 + (int)(random.NextBits() % 13);
             var values = new float[2 * steps];
             foreach (ref float x in values.AsSpan())
-                x = (float)(0.1 * random.Normal());
-            int first = (int)(random.Next() % (ulong)(steps - 3));
-            int second = first + 2 + (int)(random.Next() % (ulong)(steps - first - 2));
+                x = (float)(0.1 * random.NextNormal());
+            int first = (int)(random.NextBits() % (ulong)(steps - 3));
+            int second = first + 2 + (int)(random.NextBits() % (ulong)(steps - first - 2));
             values[2 * first + i % 2] += 2;
             values[2 * second + 1 - i % 2] += 2;
             sequences[i] = new(values, steps, i % 2);

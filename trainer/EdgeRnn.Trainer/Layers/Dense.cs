@@ -1,10 +1,11 @@
 using System.Numerics;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
 
-/// <summary>y = φ(W·x + b), φ = identity or relu. The last layer of a network is a dense one without relu: the head.</summary>
+/// <summary>
+/// y = φ(W·x + b), φ = identity or relu. The last layer of a network is a dense one without relu: the head.
+/// </summary>
 public sealed class Dense(int units, Activation activation = Activation.Default) : Layer
 {
     private ParameterBlock _weight;
@@ -26,9 +27,9 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
+    internal override void Initialise(Span<float> parameters, SeededRandom random)
     {
-        Initialisers.GlorotUniform(_weight.Of(parameters), InputSize, units, ref random);
+        Initialisers.GlorotUniform(_weight.Of(parameters), InputSize, units, random);
         _bias.Of(parameters).Clear();
     }
 
@@ -42,7 +43,8 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
         BiasIh = Export(_bias, parameters),
     };
 
-    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => new Pass(this, batch, parameters);
+    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
+        new Pass(this, batch, parameters);
 
     /// <summary>One row a sequence: dense layers follow the last step.</summary>
     private sealed unsafe class Pass(Dense layer, PackedBatch batch, FloatBuffer parameters) : LayerPass
@@ -77,8 +79,9 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
             }
 
             int inputs = layer.InputSize;
+            float* dWeight = gradient + layer._weight.Offset;
             Gemm.TransposedMultiplyAdd(
-                dy, _units, _units, x, inputs, inputs, null, batch.Sequences, gradient + layer._weight.Offset, inputs, _scratch);
+                dy, _units, _units, x, inputs, inputs, null, batch.Sequences, dWeight, inputs, _scratch);
             Gemm.AddColumnSums(dy, _units, _units, batch.Sequences, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(dy, _units, batch.Sequences, layer._backward, dx, inputs);

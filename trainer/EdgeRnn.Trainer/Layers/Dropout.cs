@@ -1,4 +1,3 @@
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -29,7 +28,7 @@ public sealed class Dropout(float rate) : Layer
         private readonly FloatBuffer _mask = new((long)Capacity(layer, batch) * layer.InputSize);
 
         /// <summary>Where masks come from; null leaves values as they are.</summary>
-        public SplitMix64? Random { get; set; }
+        public SeededRandom? Random { get; set; }
 
         public override float* Output => _y.Pointer;
 
@@ -53,7 +52,7 @@ public sealed class Dropout(float rate) : Layer
         private void DrawMask()
         {
             var mask = _mask.Span[..Count];
-            if (Random is not { } random)
+            if (Random is null)
             {
                 mask.Fill(1f);
                 return;
@@ -61,18 +60,16 @@ public sealed class Dropout(float rate) : Layer
 
             for (int i = 0; i < mask.Length; i += 4)
             {
-                ulong bits = random.Next();
+                ulong bits = Random.NextBits();
                 for (int j = i; j < Math.Min(i + 4, mask.Length); j++, bits >>= 16)
                     mask[j] = (ushort)bits < _threshold ? 0f : _kept;
             }
-
-            Random = random;
         }
 
         private void Multiply(float* from, float* to)
         {
-            for (int i = 0, count = Count; i < count; i += Lanes.Count)
-                Lanes.Store(to + i, Lanes.Load(from + i, count - i) * Lanes.Load(_mask.Pointer + i, count - i), count - i);
+            for (int i = 0, n = Count; n > 0; i += Lanes.Count, n -= Lanes.Count)
+                Lanes.Store(to + i, Lanes.Load(from + i, n) * Lanes.Load(_mask.Pointer + i, n), n);
         }
     }
 }
@@ -95,7 +92,7 @@ internal sealed class LastStep : Layer
         public override void Forward(float* x)
         {
             for (int m = 0; m < batch.Sequences; m++)
-                new ReadOnlySpan<float>(x + (long)batch.LastRows[m] * size, size).CopyTo(new(Output + (long)m * size, size));
+                Row(x, batch.LastRows[m]).CopyTo(Row(Output, m));
         }
 
         public override void Backward(float* x, float* dy, float* dx, float* gradient)
@@ -104,7 +101,9 @@ internal sealed class LastStep : Layer
                 return;
             new Span<float>(dx, batch.Rows * size).Clear();
             for (int m = 0; m < batch.Sequences; m++)
-                new ReadOnlySpan<float>(dy + (long)m * size, size).CopyTo(new(dx + (long)batch.LastRows[m] * size, size));
+                Row(dy, m).CopyTo(Row(dx, batch.LastRows[m]));
         }
+
+        private Span<float> Row(float* matrix, int row) => new(matrix + (long)row * size, size);
     }
 }

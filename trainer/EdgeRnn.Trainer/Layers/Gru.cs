@@ -1,6 +1,5 @@
 using System.Numerics;
 using EdgeRnn.Quantization;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -49,10 +48,10 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
+    internal override void Initialise(Span<float> parameters, SeededRandom random)
     {
-        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, ref random);
-        Initialisers.Orthogonal(_weightHh.Of(parameters), units, ref random);
+        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, random);
+        Initialisers.Orthogonal(_weightHh.Of(parameters), units, random);
         _bias.Of(parameters).Clear();
         _biasHn.Of(parameters).Clear();
     }
@@ -123,7 +122,8 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         /// <param name="h">Receives the state, <c>[rows, units]</c>.</param>
         protected abstract void StepForward(int t, int rows, float* a, float* q, float* h);
 
-        // dW_ih = Σ da_tᵀ·x_t      dW_h,rz = Σ da_rzᵀ·h_{t-1}      db = Σ da_t      dh_{t-1} += da_rz·W_h,rz      dx = da·W_ih
+        // dh_{t-1} += da_rz·W_h,rz      dx = da·W_ih
+        // dW_ih = Σ da_tᵀ·x_t      dW_h,rz = Σ da_rzᵀ·h_{t-1}      db = Σ da_t
         public sealed override void Backward(float* x, float* dy, float* dx, float* gradient)
         {
             float* a = _a.Pointer;
@@ -146,10 +146,14 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
                 Gemm.Multiply(a, Gates, batch.Rows, layer._ihBackward, dx, layer.InputSize);
         }
 
-        /// <summary>Turns the gates of a step into their gradients, and adds to dPast what does not go through r and z.</summary>
+        /// <summary>
+        /// Turns the gates of a step into their gradients, and adds to dPast what does not go through r and z.
+        /// </summary>
         protected abstract void StepBackward(int t, int rows, float* a, float* q, float* dh, float* dPast);
 
-        /// <summary>Adds the gradients of W_hn and b_hn; da is that of n, <c>[rows, units]</c> with Gates floats a row.</summary>
+        /// <summary>
+        /// Adds the gradients of W_hn and b_hn; da is that of n, <c>[rows, units]</c> with Gates floats a row.
+        /// </summary>
         protected abstract void CandidateGradient(
             float* da, float* q, float* dWeightHn, float* gradient, WeightGradient weightGradient);
 

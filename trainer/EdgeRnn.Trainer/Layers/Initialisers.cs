@@ -1,4 +1,4 @@
-using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
 
@@ -6,18 +6,19 @@ namespace EdgeRnn.Trainer.Layers;
 internal static class Initialisers
 {
     /// <summary>Uniform in ±√(6 / (inputs + outputs)): Glorot and Bengio (2010).</summary>
-    public static void GlorotUniform(Span<float> weights, int inputs, int outputs, ref SplitMix64 random)
+    public static void GlorotUniform(Span<float> weights, int inputs, int outputs, SeededRandom random)
     {
         double limit = Math.Sqrt(6.0 / (inputs + outputs));
         foreach (ref float weight in weights)
-            weight = (float)random.Uniform(-limit, limit);
+            weight = (float)((2 * random.NextDouble() - 1) * limit);
     }
 
     /// <summary>
-    /// Each gate's <c>[units, units]</c> block a random rotation: Saxe, McClelland and Ganguli (2014). Rows of normal numbers
-    /// are made orthonormal by Gram and Schmidt, twice, which is enough for rounding errors (Giraud and others 2005).
+    /// Each gate's <c>[units, units]</c> block a random rotation: Saxe, McClelland and Ganguli (2014). Rows of normal
+    /// numbers are made orthonormal by Gram and Schmidt, twice, which is enough for rounding errors (Giraud and others
+    /// 2005).
     /// </summary>
-    public static void Orthogonal(Span<float> weights, int units, ref SplitMix64 random)
+    public static void Orthogonal(Span<float> weights, int units, SeededRandom random)
     {
         var rows = new double[units][];
         for (; weights.Length > 0; weights = weights[(units * units)..])
@@ -26,7 +27,7 @@ internal static class Initialisers
             {
                 double[] row = rows[i] = new double[units];
                 foreach (ref double x in row.AsSpan())
-                    x = random.Normal();
+                    x = random.NextNormal();
                 for (int pass = 0; pass < 2; pass++)
                 {
                     for (int j = 0; j < i; j++)

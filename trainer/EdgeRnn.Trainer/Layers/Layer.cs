@@ -1,4 +1,3 @@
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
@@ -20,7 +19,9 @@ internal readonly record struct ParameterBlock(string Name, int Offset, int Rows
 /// <param name="Transposed">Whether rows of the source become columns.</param>
 internal sealed record PackedWeights(ParameterBlock Source, int FirstRow, PackedMatrix Matrix, bool Transposed)
 {
-    /// <summary>Columns of a product are rows <paramref name="first"/> to first + count of <paramref name="source"/>.</summary>
+    /// <summary>
+    /// Columns of a product are rows <paramref name="first"/> to first + count of <paramref name="source"/>.
+    /// </summary>
     public static PackedWeights Forward(ParameterBlock source, int first, int count) =>
         new(source, first, new(source.Columns, count), true);
 
@@ -40,8 +41,8 @@ internal sealed record PackedWeights(ParameterBlock Source, int FirstRow, Packed
 }
 
 /// <summary>
-/// One layer of a <see cref="Network"/>: what it computes and its place in the network's parameters. Activations live in
-/// passes, one a thread, so a layer is shared by all threads.
+/// One layer of a <see cref="Network"/>: what it computes and its place in the network's parameters. Activations live
+/// in passes, one a thread, so a layer is shared by all threads.
 /// </summary>
 public abstract class Layer
 {
@@ -72,7 +73,11 @@ public abstract class Layer
     internal void Join(int inputSize, int firstParameter)
     {
         if (InputSize != 0)
-            throw new InvalidOperationException($"The layer '{Specification}' belongs to a network already; make another.");
+        {
+            throw new InvalidOperationException(
+                $"The layer '{Specification}' belongs to a network already; make another.");
+        }
+
         InputSize = inputSize;
         FirstParameter = firstParameter;
         OutputSize = Declare();
@@ -82,7 +87,7 @@ public abstract class Layer
     private protected abstract int Declare();
 
     /// <summary>Draws first values.</summary>
-    internal virtual void Initialise(Span<float> parameters, ref SplitMix64 random)
+    internal virtual void Initialise(Span<float> parameters, SeededRandom random)
     {
     }
 

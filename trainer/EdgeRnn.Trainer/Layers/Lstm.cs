@@ -1,12 +1,12 @@
 using System.Numerics;
 using EdgeRnn.Quantization;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
 
 /// <summary>
-/// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers and others 2000), gates i f g o:
+/// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers and others 2000), gates i f g
+/// o:
 /// <code>
 /// i = σ(W_ii·x + W_hi·h + b_i)    f = σ(W_if·x + W_hf·h + b_f)    o = σ(W_io·x + W_ho·h + b_o)
 /// g = tanh(W_ig·x + W_hg·h + b_g)    c' = f∘c + i∘g    h' = o∘tanh(c')
@@ -41,10 +41,10 @@ public sealed class Lstm(int units) : Layer
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
+    internal override void Initialise(Span<float> parameters, SeededRandom random)
     {
-        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, ref random);
-        Initialisers.Orthogonal(_weightHh.Of(parameters), units, ref random);
+        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, random);
+        Initialisers.Orthogonal(_weightHh.Of(parameters), units, random);
         // A forget gate that starts open lets gradients through from the first batch on (Jozefowicz and others 2015).
         var bias = _bias.Of(parameters);
         bias.Clear();
@@ -61,7 +61,8 @@ public sealed class Lstm(int units) : Layer
         BiasIh = Export(_bias, parameters),
     };
 
-    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => new Pass(this, batch, parameters);
+    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
+        new Pass(this, batch, parameters);
 
     private sealed unsafe class Pass(Lstm layer, PackedBatch batch, FloatBuffer parameters) : LayerPass
     {
@@ -125,7 +126,8 @@ public sealed class Lstm(int units) : Layer
             }
         }
 
-        // dW_ih = Σ da_tᵀ·x_t      dW_hh = Σ da_tᵀ·h_{t-1}      db = Σ da_t      dh_{t-1} += da_t·W_hh      dx = da·W_ih
+        // dh_{t-1} += da_t·W_hh      dx = da·W_ih
+        // dW_ih = Σ da_tᵀ·x_t      dW_hh = Σ da_tᵀ·h_{t-1}      db = Σ da_t
         public override void Backward(float* x, float* dy, float* dx, float* gradient)
         {
             float* a = _a.Pointer;
@@ -135,7 +137,11 @@ public sealed class Lstm(int units) : Layer
                 int rows = batch.Active[t];
                 long row = batch.Offset[t];
                 for (int m = 0; m < rows; m++)
-                    CellBackward(a + (row + m) * _gates, PastCell(t, m), (row + m) * _units, dy, _dc.Pointer + (long)m * _units);
+                {
+                    float* dc = _dc.Pointer + (long)m * _units;
+                    CellBackward(a + (row + m) * _gates, PastCell(t, m), (row + m) * _units, dy, dc);
+                }
+
                 if (t > 0)
                 {
                     float* past = dy + (long)batch.Offset[t - 1] * _units;
@@ -143,8 +149,9 @@ public sealed class Lstm(int units) : Layer
                 }
             }
 
-            _weightGradient.Inputs(a, _gates, _gates, x, layer.InputSize, batch.Rows, gradient + layer._weightIh.Offset);
-            _weightGradient.Past(a, _gates, _gates, Output, _units, batch, gradient + layer._weightHh.Offset);
+            float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
+            _weightGradient.Inputs(a, _gates, _gates, x, layer.InputSize, batch.Rows, dWeightIh);
+            _weightGradient.Past(a, _gates, _gates, Output, _units, batch, dWeightHh);
             Gemm.AddColumnSums(a, _gates, _gates, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(a, _gates, batch.Rows, layer._ihBackward, dx, layer.InputSize);

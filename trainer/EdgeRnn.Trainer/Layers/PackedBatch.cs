@@ -6,7 +6,8 @@ namespace EdgeRnn.Trainer.Layers;
 /// <summary>
 /// Sequences of any lengths side by side, without padding: sorted by falling length, the rows of a step are those
 /// sequences that still run, so sequence m of step t is row <c>Offset[t] + m</c> and its past is row
-/// <c>Offset[t - 1] + m</c>. A sequence that has ended is in no later row: its state cannot move and no gradient can leak.
+/// <c>Offset[t - 1] + m</c>. A sequence that has ended is in no later row: its state cannot move and no gradient can
+/// leak.
 /// </summary>
 internal sealed unsafe class PackedBatch
 {

@@ -1,13 +1,12 @@
 using System.Numerics;
 using EdgeRnn.Quantization;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Layers;
 
 /// <summary>
-/// Elman's recurrent layer: h_t = φ(W_ih·x_t + W_hh·h_{t-1} + b), φ = tanh or relu. One bias is trained; PyTorch's two only
-/// ever act as their sum.
+/// Elman's recurrent layer: h_t = φ(W_ih·x_t + W_hh·h_{t-1} + b), φ = tanh or relu. One bias is trained; PyTorch's two
+/// only ever act as their sum.
 /// </summary>
 public sealed class SimpleRnn(int units, Activation activation = Activation.Default) : Layer
 {
@@ -36,10 +35,10 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
         return units;
     }
 
-    internal override void Initialise(Span<float> parameters, ref SplitMix64 random)
+    internal override void Initialise(Span<float> parameters, SeededRandom random)
     {
-        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, ref random);
-        Initialisers.Orthogonal(_weightHh.Of(parameters), units, ref random);
+        Initialisers.GlorotUniform(_weightIh.Of(parameters), InputSize, units, random);
+        Initialisers.Orthogonal(_weightHh.Of(parameters), units, random);
         _bias.Of(parameters).Clear();
     }
 
@@ -55,7 +54,9 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
     };
 
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
-        activation == Activation.Relu ? new Pass<Relu>(this, batch, parameters) : new Pass<Tanh>(this, batch, parameters);
+        activation == Activation.Relu
+            ? new Pass<Relu>(this, batch, parameters)
+            : new Pass<Tanh>(this, batch, parameters);
 
     /// <summary>φ, and φ' from the value of φ.</summary>
     private interface IActivation
@@ -80,7 +81,8 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
             Vector.ConditionalSelect(Vector.GreaterThan(h, Vector<float>.Zero), Vector<float>.One, Vector<float>.Zero);
     }
 
-    private sealed unsafe class Pass<TActivation>(SimpleRnn layer, PackedBatch batch, FloatBuffer parameters) : LayerPass
+    private sealed unsafe class Pass<TActivation>(SimpleRnn layer, PackedBatch batch, FloatBuffer parameters)
+        : LayerPass
         where TActivation : IActivation
     {
         private readonly int _units = layer.OutputSize;
@@ -133,8 +135,9 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
             }
 
             float* da = _da.Pointer;
-            _weightGradient.Inputs(da, _units, _units, x, layer.InputSize, batch.Rows, gradient + layer._weightIh.Offset);
-            _weightGradient.Past(da, _units, _units, Output, _units, batch, gradient + layer._weightHh.Offset);
+            float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
+            _weightGradient.Inputs(da, _units, _units, x, layer.InputSize, batch.Rows, dWeightIh);
+            _weightGradient.Past(da, _units, _units, Output, _units, batch, dWeightHh);
             Gemm.AddColumnSums(da, _units, _units, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(da, _units, batch.Rows, layer._ihBackward, dx, layer.InputSize);

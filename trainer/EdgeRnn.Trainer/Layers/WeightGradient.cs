@@ -16,7 +16,7 @@ internal sealed unsafe class WeightGradient
     {
         int first = batch.Active[0];
         Gemm.TransposedMultiplyAdd(
-            da + (long)first * daStride, daStride, rows, h, units, units, batch.PreviousRows + first, batch.Rows - first,
-            dw, units, _scratch);
+            da + (long)first * daStride, daStride, rows, h, units, units, batch.PreviousRows + first,
+            batch.Rows - first, dw, units, _scratch);
     }
 }

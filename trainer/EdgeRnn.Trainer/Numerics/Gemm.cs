@@ -9,13 +9,17 @@ namespace EdgeRnn.Trainer.Numerics;
 /// </summary>
 internal static unsafe class Gemm
 {
-    /// <summary>Rows of b in a block: a panel of 256 × 32 floats is 32 KB, which leaves room beside it in a 48 KB L1.</summary>
+    /// <summary>
+    /// Rows of b in a block: a panel of 256 × 32 floats is 32 KB, which leaves room beside it in a 48 KB L1.
+    /// </summary>
     public const int DepthBlock = 256;
 
     // Rows of a in a block: 128 × 256 floats are 128 KB.
     private const int RowBlocks = 16;
 
-    /// <summary>c = a·b, where a is <c>[rows, b.Depth]</c> and c <c>[rows, b.Columns]</c>; strides in floats a row.</summary>
+    /// <summary>
+    /// c = a·b, where a is <c>[rows, b.Depth]</c> and c <c>[rows, b.Columns]</c>; strides in floats a row.
+    /// </summary>
     public static void Multiply(float* a, int aStride, int rows, PackedMatrix b, float* c, int cStride)
     {
         float* zeros = stackalloc float[Tile.Columns];
@@ -30,11 +34,13 @@ internal static unsafe class Gemm
 
     /// <summary>c = bias + a·b, with the same bias <c>[b.Columns]</c> in each row.</summary>
     /// <inheritdoc cref="Multiply"/>
-    public static void MultiplyBias(float* a, int aStride, int rows, PackedMatrix b, float* bias, float* c, int cStride) =>
+    public static void MultiplyBias(
+        float* a, int aStride, int rows, PackedMatrix b, float* bias, float* c, int cStride) =>
         Product(a, aStride, rows, b, bias, 0, Tile.Columns, c, cStride);
 
     private static void Product(
-        float* a, int aStride, int rows, PackedMatrix b, float* init, int initStride, int initPanel, float* c, int cStride)
+        float* a, int aStride, int rows, PackedMatrix b, float* init, int initStride, int initPanel,
+        float* c, int cStride)
     {
         int rowBlock = RowBlocks * Tile.Rows;
         for (int first = 0; first < b.Depth; first += DepthBlock)
@@ -69,8 +75,8 @@ internal static unsafe class Gemm
     }
 
     /// <summary>
-    /// c = c + aᵀ·b, where a is <c>[depth, rows]</c> and b <c>[depth, columns]</c>: the shape of a weight gradient. Row k of
-    /// b is taken from <c>bRows[k]</c> when that is given.
+    /// c = c + aᵀ·b, where a is <c>[depth, rows]</c> and b <c>[depth, columns]</c>: the shape of a weight gradient. Row
+    /// k of b is taken from <c>bRows[k]</c> when that is given.
     /// </summary>
     public static void TransposedMultiplyAdd(
         float* a, int aStride, int rows, float* b, int bStride, int columns, int* bRows, int depth,
@@ -90,12 +96,13 @@ internal static unsafe class Gemm
                 for (int panel = 0; panel < panels; panel++)
                 {
                     int column = panel * Tile.Columns;
+                    int width = Math.Min(Tile.Columns, columns - column);
                     for (int row = block; row < end; row += Tile.Rows)
                     {
                         float* to = c + (long)row * cStride + column;
                         Block(
-                            scratch.Left((row - block) / Tile.Rows), 1, Tile.Rows, scratch.Right(panel), steps, to, cStride,
-                            to, cStride, Math.Min(Tile.Rows, end - row), Math.Min(Tile.Columns, columns - column));
+                            scratch.Left((row - block) / Tile.Rows), 1, Tile.Rows, scratch.Right(panel), steps,
+                            to, cStride, to, cStride, Math.Min(Tile.Rows, end - row), width);
                     }
                 }
             }

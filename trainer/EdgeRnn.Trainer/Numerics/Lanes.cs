@@ -4,15 +4,17 @@ using System.Runtime.CompilerServices;
 namespace EdgeRnn.Trainer.Numerics;
 
 /// <summary>
-/// Vectors at any place of a row, its end included: with them the last few elements go through the very formula that the
-/// others go through.
+/// Vectors at any place of a row, its end included: with them the last few elements go through the very formula that
+/// the others go through.
 /// </summary>
 internal static unsafe class Lanes
 {
     /// <summary>Elements of a vector.</summary>
     public static int Count => Vector<float>.Count;
 
-    /// <summary>The next vector when at least <see cref="Count"/> elements remain, else what remains and zeros.</summary>
+    /// <summary>
+    /// The next vector when at least <see cref="Count"/> elements remain, else what remains and zeros.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Load(float* from, int remaining) =>
         remaining >= Vector<float>.Count ? Vector.Load(from) : LoadEnd(from, remaining);

@@ -1,9 +1,9 @@
 namespace EdgeRnn.Trainer.Numerics;
 
 /// <summary>
-/// The right-hand matrix <c>b [Depth, Columns]</c> of a product in the order in which <see cref="Tile"/> reads it: blocks of
-/// at most <see cref="Gemm.DepthBlock"/> rows, in each block panels of <see cref="Tile.Columns"/> columns, in each panel row
-/// after row; missing columns are zeros.
+/// The right-hand matrix <c>b [Depth, Columns]</c> of a product in the order in which <see cref="Tile"/> reads it:
+/// blocks of at most <see cref="Gemm.DepthBlock"/> rows, in each block panels of <see cref="Tile.Columns"/> columns, in
+/// each panel row after row; missing columns are zeros.
 /// </summary>
 internal sealed unsafe class PackedMatrix
 {
@@ -51,7 +51,9 @@ internal sealed unsafe class PackedMatrix
         }
     }
 
-    /// <summary>b = sourceᵀ, where source is <c>[Columns, Depth]</c> with <paramref name="stride"/> floats a row.</summary>
+    /// <summary>
+    /// b = sourceᵀ, where source is <c>[Columns, Depth]</c> with <paramref name="stride"/> floats a row.
+    /// </summary>
     public void PackTransposed(float* source, int stride)
     {
         for (int first = 0; first < Depth; first += Gemm.DepthBlock)

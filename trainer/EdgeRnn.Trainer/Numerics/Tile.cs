@@ -6,8 +6,8 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Trainer.Numerics;
 
 /// <summary>
-/// The innermost loop of every matrix product: a block of the result small enough to stay in registers. Each element of it
-/// is one chain of fused multiply-adds with k ascending, so a result depends neither on the vector width, nor on the
+/// The innermost loop of every matrix product: a block of the result small enough to stay in registers. Each element of
+/// it is one chain of fused multiply-adds with k ascending, so a result depends neither on the vector width, nor on the
 /// block's place, nor on the rows beside it.
 /// </summary>
 internal static unsafe class Tile
@@ -35,7 +35,8 @@ internal static unsafe class Tile
     /// <param name="cStride">Floats from a row of c to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run(
-        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride, float* c, nint cStride)
+        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
+        float* c, nint cStride)
     {
         if (Wide)
             Run512(a, rowStride, stepStride, b, depth, init, initStride, c, cStride);
@@ -45,7 +46,8 @@ internal static unsafe class Tile
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Run512(
-        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride, float* c, nint cStride)
+        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
+        float* c, nint cStride)
     {
         float* d = init;
         Vector512<float> c00 = Vector512.Load(d), c01 = Vector512.Load(d + 16);
@@ -102,7 +104,8 @@ internal static unsafe class Tile
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void RunNarrow(
-        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride, float* c, nint cStride)
+        float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
+        float* c, nint cStride)
     {
         int width = Vector<float>.Count;
         float* d = init;

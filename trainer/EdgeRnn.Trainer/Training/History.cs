@@ -68,20 +68,23 @@ public sealed record History(
     {
         StopReason.Finished => $"Trained {Epochs.Count} epochs; kept epoch {BestEpoch}.",
         StopReason.NoImprovement => $"Stopped after epoch {Epochs.Count} without improvement; kept epoch {BestEpoch}.",
-        StopReason.Cancelled when BestEpoch == 0 => "Stopped on request in the first epoch; kept the weights as they were then.",
+        StopReason.Cancelled when BestEpoch == 0 =>
+            "Stopped on request in the first epoch; kept the weights as they were then.",
         StopReason.Cancelled => $"Stopped on request in epoch {Epochs.Count + 1}; kept epoch {BestEpoch}.",
-        _ => $"The loss became NaN or infinite in epoch {Epochs.Count + 1}; kept epoch {BestEpoch}. A lower learning rate helps.",
+        _ =>
+            $"The loss became NaN or infinite in epoch {Epochs.Count + 1}; kept epoch {BestEpoch}. " +
+            "A lower learning rate helps.",
     };
 
     /// <summary>Writes <c>history.csv</c>.</summary>
     public void WriteCsv(string path, bool overwrite = false)
     {
-        var text = new StringBuilder("epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second\n");
+        var text = new StringBuilder();
+        text.Append("epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second\n");
         foreach (var e in Epochs)
         {
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $"{e.Epoch},{e.Loss:0.######},{e.Accuracy:0.######},{e.ValidationLoss:0.######},{e.ValidationAccuracy:0.######},");
+            text.Append(CultureInfo.InvariantCulture, $"{e.Epoch},{e.Loss:0.######},{e.Accuracy:0.######},");
+            text.Append(CultureInfo.InvariantCulture, $"{e.ValidationLoss:0.######},{e.ValidationAccuracy:0.######},");
             text.Append(CultureInfo.InvariantCulture, $"{e.Seconds:0.###},{e.SamplesPerSecond:0.#}\n");
         }
 

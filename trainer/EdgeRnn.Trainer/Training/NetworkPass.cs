@@ -1,5 +1,4 @@
 using EdgeRnn.Quantization;
-using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 
@@ -38,7 +37,7 @@ internal sealed unsafe class NetworkPass
 
     /// <summary>Computes <see cref="Logits"/>.</summary>
     /// <param name="dropout">Where dropout masks come from; null in inference.</param>
-    public void Forward(SplitMix64? dropout)
+    public void Forward(SeededRandom? dropout)
     {
         float* x = Batch.Inputs.Pointer;
         foreach (var layer in _layers)
@@ -47,8 +46,6 @@ internal sealed unsafe class NetworkPass
             if (layer is Dropout.Pass pass)
                 pass.Random = dropout;
             layer.Forward(x);
-            if (layer is Dropout.Pass done)
-                dropout = done.Random;
             x = layer.Output;
         }
     }
@@ -90,13 +87,17 @@ internal sealed unsafe class NetworkPass
 
     /// <summary>Adds the gradients of all parameters, from <see cref="LogitGradient"/> back.</summary>
     /// <param name="gradient">Gradients of all parameters.</param>
-    /// <param name="inputGradient">Receives the gradient of the inputs, <c>[Batch.Rows, channels]</c>; may be null.</param>
+    /// <param name="inputGradient">
+    /// Receives the gradient of the inputs, <c>[Batch.Rows, channels]</c>; may be null.
+    /// </param>
     public void Backward(float* gradient, float* inputGradient = null)
     {
         for (int i = _layers.Length - 1; i >= 0; i--)
         {
             float* x = i == 0 ? Batch.Inputs.Pointer : _layers[i - 1].Output;
-            float* dx = i == 0 ? inputGradient : i > _firstTrained || inputGradient != null ? _gradients[i - 1].Pointer : null;
+            float* dx = inputGradient;
+            if (i > 0)
+                dx = i > _firstTrained || inputGradient != null ? _gradients[i - 1].Pointer : null;
             _layers[i].Backward(x, _gradients[i].Pointer, dx, gradient);
         }
     }

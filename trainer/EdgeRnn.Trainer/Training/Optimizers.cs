@@ -3,7 +3,9 @@ using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Training;
 
-/// <summary>A rule that turns gradients into steps. It is a description; what it remembers is kept by the training run.</summary>
+/// <summary>
+/// A rule that turns gradients into steps. It is a description; what it remembers is kept by the training run.
+/// </summary>
 public abstract record Optimizer
 {
     /// <summary>The learning rate it is commonly used with.</summary>
@@ -25,7 +27,9 @@ public abstract record Optimizer
     /// <summary>Changes <paramref name="count"/> parameters.</summary>
     /// <param name="w">The parameters.</param>
     /// <param name="g">Their gradients.</param>
-    /// <param name="state">What is remembered: StateCount rows, <paramref name="stateStride"/> floats apart; zeros at first.</param>
+    /// <param name="state">
+    /// What is remembered: StateCount rows, <paramref name="stateStride"/> floats apart; zeros at first.
+    /// </param>
     /// <param name="stateStride">Floats from a row of the state to the next.</param>
     /// <param name="count">How many.</param>
     /// <param name="rate">The learning rate of this step.</param>
@@ -80,8 +84,8 @@ public sealed record RmsProp(float Rho = 0.9f, float Epsilon = 1e-7f) : Optimize
 }
 
 /// <summary>
-/// m' = β1·m + (1-β1)·g, v' = β2·v + (1-β2)·g², w' = w - rate·m̂/(√v̂ + ε), m̂ = m'/(1-β1^t), v̂ = v'/(1-β2^t): Kingma and
-/// Ba (2015).
+/// m' = β1·m + (1-β1)·g, v' = β2·v + (1-β2)·g², w' = w - rate·m̂/(√v̂ + ε), m̂ = m'/(1-β1^t), v̂ = v'/(1-β2^t): Kingma
+/// and Ba (2015).
 /// </summary>
 public sealed record Adam(float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f) : Optimizer
 {

@@ -5,8 +5,8 @@ using EdgeRnn.Trainer.Numerics;
 namespace EdgeRnn.Trainer.Training;
 
 /// <summary>
-/// From the gradients of all threads to new weights: sum in the order of the threads, clip by the global norm, update, pack.
-/// Each thread works on its own slice of the parameters.
+/// From the gradients of all threads to new weights: sum in the order of the threads, clip by the global norm, update,
+/// pack. Each thread works on its own slice of the parameters.
 /// </summary>
 internal sealed unsafe class ParameterUpdate
 {
@@ -41,7 +41,9 @@ internal sealed unsafe class ParameterUpdate
         (_reduceAction, _updateAction, _packAction) = (Reduce, Update, Pack);
     }
 
-    /// <summary>The sum of the gradients that thread <paramref name="thread"/> computes; zeros before each batch.</summary>
+    /// <summary>
+    /// The sum of the gradients that thread <paramref name="thread"/> computes; zeros before each batch.
+    /// </summary>
     public float* Gradient(int thread) => _gradients[thread].Pointer;
 
     /// <summary>Packs the present weights, before the first batch.</summary>

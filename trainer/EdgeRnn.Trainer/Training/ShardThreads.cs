@@ -3,8 +3,8 @@ using System.Runtime.ExceptionServices;
 namespace EdgeRnn.Trainer.Training;
 
 /// <summary>
-/// Threads that live as long as a training run, the caller being the first; thread i always has share i, so results do not
-/// depend on timing.
+/// Threads that live as long as a training run, the caller being the first; thread i always has share i, so results do
+/// not depend on timing.
 /// </summary>
 internal sealed class ShardThreads : IDisposable
 {

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Layers;
+using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Training;
 
-/// <summary>One training run: batches in shares over threads, epochs compared on validation data, the best one kept.</summary>
+/// <summary>
+/// One training run: batches in shares over threads, epochs compared on validation data, the best one kept.
+/// </summary>
 internal sealed class TrainingLoop : IDisposable
 {
     // Of the random numbers that follow from a seed: 0 is for first weights.
@@ -33,7 +36,8 @@ internal sealed class TrainingLoop : IDisposable
     private int _bestEpoch;
 
     public TrainingLoop(
-        Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation, TrainingOptions options)
+        Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation,
+        TrainingOptions options)
     {
         _network = network;
         _train = train;
@@ -81,7 +85,7 @@ internal sealed class TrainingLoop : IDisposable
         double begin = _clock.Elapsed.TotalSeconds;
         double loss = 0;
         int correct = 0;
-        var random = SplitMix64.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
+        var random = SeededRandom.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
         random.Shuffle(_order.AsSpan());
         for (int batch = 0; batch < Batches; batch++)
         {
@@ -100,7 +104,8 @@ internal sealed class TrainingLoop : IDisposable
         }
 
         double trained = _clock.Elapsed.TotalSeconds - begin;
-        var result = Validate(epoch, loss / _train.Count, (double)correct / _train.Count, begin, _train.Count / trained);
+        double count = _train.Count;
+        var result = Validate(epoch, loss / count, correct / count, begin, count / trained);
         _epochs.Add(result);
         if (_bestEpoch == 0 || IsBetter(result, _epochs[_bestEpoch - 1]))
         {
@@ -109,7 +114,8 @@ internal sealed class TrainingLoop : IDisposable
         }
 
         Report(progress, epoch, Batches, loss, correct, begin, result);
-        return _options.Patience > 0 && epoch - _bestEpoch >= _options.Patience ? StopReason.NoImprovement : StopReason.Finished;
+        bool outOfPatience = _options.Patience > 0 && epoch - _bestEpoch >= _options.Patience;
+        return outOfPatience ? StopReason.NoImprovement : StopReason.Finished;
     }
 
     // Without validation data the last epoch is the one to keep.
@@ -171,13 +177,15 @@ internal sealed class TrainingLoop : IDisposable
             return;
         var pass = _passes[share];
         pass.Batch.Load(_train, _shares[share].AsSpan(0, _shareCounts[share]), _normalisation);
-        pass.Forward(SplitMix64.Stream(_options.Seed, DropoutStream + (ulong)(_batchNumber * _threads.Count + share)));
+        ulong stream = DropoutStream + (ulong)(_batchNumber * _threads.Count + share);
+        pass.Forward(SeededRandom.Stream(_options.Seed, stream));
         _results[share] = pass.CrossEntropy(_gradientScale);
         pass.Backward(_update.Gradient(share));
     }
 
     private void Report(
-        IProgress<TrainingProgress>? progress, int epoch, int batch, double loss, int correct, double begin, EpochResult? completed)
+        IProgress<TrainingProgress>? progress, int epoch, int batch, double loss, int correct, double begin,
+        EpochResult? completed)
     {
         if (progress is null)
             return;
@@ -187,7 +195,7 @@ internal sealed class TrainingLoop : IDisposable
         var remaining = TimeSpan.FromSeconds(now / done * (_options.Epochs - done));
         double samplesPerSecond = completed?.SamplesPerSecond ?? samples / Math.Max(1e-9, now - begin);
         progress.Report(new(
-            epoch, _options.Epochs, batch, Batches, loss / samples, (double)correct / samples, samplesPerSecond, remaining,
-            completed));
+            epoch, _options.Epochs, batch, Batches, loss / samples, (double)correct / samples, samplesPerSecond,
+            remaining, completed));
     }
 }

@@ -26,7 +26,8 @@ public abstract record LearningRateSchedule
             return new CosineSchedule(warmUp);
         }
 
-        throw new UserException($"'{name}' is not a learning-rate schedule; use constant, cosine, or cosine:1 for a warm-up epoch.");
+        throw new UserException(
+            $"'{name}' is not a learning-rate schedule; use constant, cosine, or cosine:1 for a warm-up epoch.");
     }
 }
 
@@ -38,7 +39,8 @@ public sealed record ConstantSchedule : LearningRateSchedule
 }
 
 /// <summary>
-/// Up in a straight line over the warm-up, then down half a cosine to <paramref name="Floor"/>: Loshchilov and Hutter (2017).
+/// Up in a straight line over the warm-up, then down half a cosine to <paramref name="Floor"/>: Loshchilov and Hutter
+/// (2017).
 /// </summary>
 public sealed record CosineSchedule(float WarmUpEpochs = 0, float Floor = 0.01f) : LearningRateSchedule
 {
@@ -79,7 +81,9 @@ public sealed record TrainingOptions
     /// <summary>Threads; the same seed and number of threads give the same bits.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Part of the training data held out, as many of each class; 0 for none, or when <see cref="Validation"/> is set.</summary>
+    /// <summary>
+    /// Part of the training data held out, as many of each class; 0 for none, or when <see cref="Validation"/> is set.
+    /// </summary>
     public double ValidationFraction { get; init; }
 
     /// <summary>Data on which the best epoch is chosen.</summary>
@@ -100,7 +104,9 @@ public sealed record TrainingOptions
         Require(LearningRate is null or (> 0 and < 1000), $"The learning rate must be positive, not {LearningRate}.");
         Require(ClipNorm >= 0, $"The clipping norm must be 0 (none) or positive, not {ClipNorm}.");
         Require(Patience >= 0, $"The patience must be 0 (never stop early) or more epochs, not {Patience}.");
-        Require(ValidationFraction is >= 0 and <= 0.9, $"The validation part must be from 0 to 0.9, not {ValidationFraction}.");
+        Require(
+            ValidationFraction is >= 0 and <= 0.9,
+            $"The validation part must be from 0 to 0.9, not {ValidationFraction}.");
     }
 
     private static void Require(bool condition, string sentence)
