@@ -1,7 +1,6 @@
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Layers;
 using Xunit;
-using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
 namespace EdgeRnn.Tests.Training;
 
@@ -146,7 +145,7 @@ public class NetworkTests
     public void Dropout_drops_at_its_rate_and_keeps_the_mean()
     {
         var data = TrainingFixture.Data(2, 400, 400, 400);
-        var fixture = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data) { Dropout = new TrainerRandom(5) };
+        var fixture = new TrainingFixture("dropout:0.3,lstm:4,dense:2", data) { DropoutSeed = 5 };
         fixture.Backward();
         // The gradient of a dropped input is 0, and no other is but by accident.
         int dropped = fixture.InputGradient.ToArray().Count(g => g == 0);

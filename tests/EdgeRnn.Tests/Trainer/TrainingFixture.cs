@@ -31,7 +31,7 @@ internal sealed unsafe class TrainingFixture
     public NetworkPass Pass { get; }
 
     /// <summary>Seed of dropout masks: the same masks at each run.</summary>
-    public TrainerRandom? Dropout { get; init; }
+    public ulong? DropoutSeed { get; init; }
 
     public Span<float> Parameters => Network.Parameters.Span;
 
@@ -60,7 +60,7 @@ internal sealed unsafe class TrainingFixture
     {
         foreach (var packed in Network.Layers.SelectMany(layer => layer.Packed))
             packed.Pack(Network.Parameters.Pointer);
-        Pass.Forward(Dropout);
+        Pass.Forward(DropoutSeed is { } seed ? new TrainerRandom(seed) : null);
         return Pass.CrossEntropy(1f / _data.Count).Loss / _data.Count;
     }
 
