@@ -14,7 +14,7 @@ internal static class Allocation
     public static void Check(Checks checks)
     {
         checks.That(AllocatedBy(() => _kept = new byte[64]) >= 64, "the meter does not see an array of 64 bytes");
-        foreach (var precision in (Precision[])[Precision.Float32, Precision.Int8])
+        foreach (var precision in Enum.GetValues<Precision>())
         {
             var model = RandomModels.Create(3, precision, 6, "lstm:33,gru:7,rnn:9,dense:5:relu,dense:4");
             float[] readings = RandomModels.Readings(4, model, 1);
@@ -27,7 +27,7 @@ internal static class Allocation
                     for (int i = 0; i < Steps; i++)
                         session.Step(readings, scores);
                 });
-                checks.That(allocated == 0, $"{Steps} steps of {precision} on {kernel.Name} allocate {allocated} bytes");
+                checks.That(allocated == 0, $"{Steps} {precision} steps on {kernel.Name} allocate {allocated} bytes");
             }
         }
     }

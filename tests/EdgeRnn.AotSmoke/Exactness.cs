@@ -14,11 +14,12 @@ internal static class Exactness
 {
     private const int Inputs = 5;
 
-    private static readonly string[] Cells = ["rnn:{0}", "rnn:{0}:relu", "lstm:{0}", "gru:{0}", "gru:{0}:reset-before"];
+    private static readonly string[] Cells =
+        ["rnn:{0}", "rnn:{0}:relu", "lstm:{0}", "gru:{0}", "gru:{0}:reset-before"];
 
     private static readonly int[] Sizes = [1, 7, 33, 100];
 
-    /// <summary>Writes the table that <see cref="Check"/> reads, from the scalar kernel, which defines what is right.</summary>
+    /// <summary>Writes the table that <see cref="Check"/> reads; the scalar kernel defines what is right.</summary>
     public static void Print(TextWriter output)
     {
         foreach (var run in Runs())
@@ -44,7 +45,7 @@ internal static class Exactness
 
     private static IEnumerable<Run> Runs()
     {
-        foreach (var precision in (Precision[])[Precision.Float32, Precision.Int8])
+        foreach (var precision in Enum.GetValues<Precision>())
         {
             foreach (string cell in Cells)
             {

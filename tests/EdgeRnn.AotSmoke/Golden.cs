@@ -5,7 +5,7 @@ using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.AotSmoke;
 
-/// <summary>Trained models that are kept in the repository give the scores they hold, to the bit, on every kernel.</summary>
+/// <summary>The models in the repository give the scores they hold, to the bit, on every kernel.</summary>
 internal static class Golden
 {
     public static void Check(Checks checks, string path)

@@ -3,11 +3,11 @@ using Xunit;
 
 namespace EdgeRnn.Tests;
 
-/// <summary>What may refer to what, read from the project files: nothing that ships to the board knows the trainer.</summary>
+/// <summary>
+/// What may refer to what, read from the project files: nothing that ships to the board knows the trainer.
+/// </summary>
 public class HouseTests
 {
-    private static readonly string Root = FindRoot();
-
     [Theory]
     [InlineData("src/EdgeRnn.Core/EdgeRnn.Core.csproj")]
     [InlineData("runtime/EdgeRnn.Runtime/EdgeRnn.Runtime.csproj", "EdgeRnn.Core")]
@@ -27,10 +27,10 @@ public class HouseTests
     [Fact]
     public void Versions_of_packages_have_one_place_and_every_project_its_lock_file()
     {
-        foreach (string project in Directory.EnumerateFiles(Root, "*.csproj", SearchOption.AllDirectories))
+        foreach (string project in Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories))
         {
-            var packages = XDocument.Load(project).Descendants("PackageReference").ToList();
-            Assert.DoesNotContain(packages, p => p.Attribute("Version") is not null || p.Attribute("VersionOverride") is not null);
+            var packages = XDocument.Load(project).Descendants("PackageReference");
+            Assert.All(packages, p => Assert.Null(p.Attribute("Version") ?? p.Attribute("VersionOverride")));
             Assert.True(File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "packages.lock.json")), project);
         }
     }
@@ -38,17 +38,9 @@ public class HouseTests
     // Names of the packages or projects that a project file refers to; nothing may hide in a shared props file.
     private static List<string> References(string project, string kind)
     {
-        var shared = XDocument.Load(Path.Combine(Root, "Directory.Build.props"));
-        return [.. XDocument.Load(Path.Combine(Root, project)).Descendants(kind)
+        var shared = XDocument.Load(Path.Combine(Repository.Root, "Directory.Build.props"));
+        return [.. XDocument.Load(Path.Combine(Repository.Root, project)).Descendants(kind)
             .Concat(shared.Descendants(kind))
             .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value))];
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "EdgeRnn.sln")))
-            folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
-        return folder.FullName;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeRnn.Quantization;
 
 namespace EdgeRnn.Tests;
 
@@ -27,7 +28,10 @@ public static class RandomModels
         string[] specs = net.Split(',');
         for (int i = 0; i < specs.Length; i++)
         {
-            layers.Add(Layer(random, precision, layers.Count == 0 ? inputs : layers[^1].Units, inputScale, specs[i]));
+            int columns = layers.Count == 0 ? inputs : layers[^1].Units;
+            var layer = Layer(random, precision, columns, inputScale, specs[i]);
+            bool isQuantizedHead = i == specs.Length - 1 && precision != Precision.Float32;
+            layers.Add(isQuantizedHead ? layer with { OutputScale = FixedPoint.LogitScale } : layer);
             inputScale = layers[^1].OutputScale;
         }
         return new()
@@ -75,7 +79,7 @@ public static class RandomModels
         bool recurrent = kind != LayerKind.Dense;
         // What tanh bounds reaches 1, the rest about four.
         bool bounded = recurrent && !relu;
-        float outputScale = bounded ? UnitScale(precision) : InputRange / Largest(precision);
+        float outputScale = bounded ? HiddenScale(precision) : InputRange / Largest(precision);
         return new()
         {
             Kind = kind,
@@ -113,7 +117,8 @@ public static class RandomModels
 
     private static float Largest(Precision precision) => precision == Precision.Int8x16 ? 32767f : 127f;
 
-    private static float UnitScale(Precision precision) => precision == Precision.Int8x16 ? 1f / 32768f : 1f / 127f;
+    private static float HiddenScale(Precision precision) =>
+        precision == Precision.Int8x16 ? FixedPoint.Int16HiddenScale : FixedPoint.Int8HiddenScale;
 }
 
 /// <summary>SplitMix64 (Steele, Lea and Flood, 2014): the same numbers on every platform and runtime.</summary>

@@ -1,3 +1,5 @@
+using EdgeRnn.Quantization;
+
 namespace EdgeRnn.Format;
 
 /// <summary>
@@ -37,6 +39,9 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     private LayerKind Kind => (LayerKind)_kind;
 
     private bool IsRecurrent => Kind != LayerKind.Dense;
+
+    private float HiddenScale =>
+        precision == Precision.Int8 ? FixedPoint.Int8HiddenScale : FixedPoint.Int16HiddenScale;
 
     /// <summary>Checks the whole layer against itself and the layer before it; null or what is wrong.</summary>
     public string? Check(RnnLayer? before) => Read() ?? Shape(before) ?? Options() ?? Tensors() ?? Scales(before);
@@ -115,6 +120,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return "kind is 4 (dense), expected the first layer to be recurrent";
         if (before is { IsRecurrent: false } && IsRecurrent)
             return $"kind is {_kind}, expected 4 (dense) after a dense layer";
+        if (isHead && IsRecurrent)
+            return $"kind is {_kind}, expected 4 (dense): the last layer is the head";
         if (_inputSize is < 1 or > RnnModel.MaxInputs)
             return $"input_size is {_inputSize}, expected 1 to {RnnModel.MaxInputs}";
         if (before is not null && _inputSize != before.Units)
@@ -181,6 +188,10 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"input_scale is {_inputScale}, expected a number above 0";
         if (_outputScale <= 0)
             return $"output_scale is {_outputScale}, expected a number above 0";
+        if (isHead && _outputScale != FixedPoint.LogitScale)
+            return $"output_scale is {_outputScale}, expected {FixedPoint.LogitScale}, that of logits";
+        if (IsRecurrent && _activation == (uint)Activation.Default && _outputScale != HiddenScale)
+            return $"output_scale is {_outputScale}, expected {HiddenScale}, which tanh bounds";
         if (before is not null && _inputScale != before.OutputScale)
             return $"input_scale is {_inputScale}, expected {before.OutputScale}, the output_scale of the layer before";
         if (Kind != LayerKind.Lstm)

@@ -133,12 +133,10 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 return $"layer {i + 1}{layer.KindInBrackets}: {error}";
             _layers[i] = layer.ToLayer();
         }
-        var head = _layers[^1];
-        if (head.IsRecurrent)
-            return $"layer {_layerCount} is the last and recurrent, expected a dense layer as head";
-        return head.Units == _labelCount
+        int units = _layers[^1].Units;
+        return units == _labelCount
             ? null
-            : $"labels has {_labelCount} entries, expected {head.Units}, the units of the head";
+            : $"labels has {_labelCount} entries, expected {units}, the units of the head";
     }
 
     private string? Input()

@@ -25,6 +25,9 @@ public static class FixedPoint
     /// <summary>Hidden activations of tanh-bounded layers are int8 in units of this scale.</summary>
     public const float Int8HiddenScale = 1f / 127f;
 
+    /// <summary>Real logit per integer of a head.</summary>
+    public const float LogitScale = 1f / 4096f;
+
     /// <summary>Hidden activations of tanh-bounded layers are int16 in units of this scale.</summary>
     public const float Int16HiddenScale = 1f / 32768f;
 

@@ -13,9 +13,6 @@ public static class Quantizer
     private const float CellHeadroom = 1.25f;
     private const int MaxCellFractionBits = 15;
 
-    /// <summary>Integers of a head's logits stand for multiples of this.</summary>
-    private const float LogitScale = 1f / 4096f;
-
     /// <summary>Quantizes <paramref name="model"/>.</summary>
     /// <param name="model">A float model.</param>
     /// <param name="ranges">One a layer.</param>
@@ -47,7 +44,7 @@ public static class Quantizer
                 BiasIh = folds ? Sum(layer.BiasIh, layer.BiasHh!) : layer.BiasIh,
                 BiasHh = folds ? null : layer.BiasHh,
                 InputScale = inputScale,
-                OutputScale = isHead ? LogitScale : bounded ? bound : Scale(ranges[i].Output, largest),
+                OutputScale = isHead ? FixedPoint.LogitScale : bounded ? bound : Scale(ranges[i].Output, largest),
                 CellFractionBits = layer.Kind == LayerKind.Lstm ? CellFractionBits(ranges[i].Cell) : 0,
             };
             inputScale = layers[i].OutputScale;

@@ -10,12 +10,19 @@ public class ModelDamageTests
 {
     private const int Mutations = 50_000;
 
+    private static readonly byte[][] Files =
+    [
+        .. ModelFiles.Small.Select(ModelWriter.Write),
+        Repository.Golden("motion-rnn.int8.ernn"),
+        Repository.Golden("motion-lstm.int8x16.ernn"),
+        Repository.Golden("motion-gru.float32.ernn"),
+    ];
+
     [Fact]
     public void Every_prefix_is_refused()
     {
-        foreach (var model in ModelFiles.Small)
+        foreach (byte[] file in Files)
         {
-            byte[] file = ModelWriter.Write(model);
             for (int length = 0; length < file.Length; length++)
                 Assert.False(ModelReader.TryRead(file.AsMemory(0, length), out _, out _));
         }
@@ -35,9 +42,8 @@ public class ModelDamageTests
     [Fact]
     public void Every_flipped_bit_is_refused()
     {
-        foreach (var model in ModelFiles.Small)
+        foreach (byte[] file in Files)
         {
-            byte[] file = ModelWriter.Write(model);
             for (int bit = 0; bit < 8 * file.Length; bit++)
             {
                 file[bit / 8] ^= (byte)(1 << bit % 8);

@@ -25,6 +25,14 @@ internal static class ModelFiles
         RandomModels.Create(3, Precision.Int8x16, 1, "gru:3,rnn:2,dense:2", window: 64, hop: 1),
     ];
 
+    /// <summary>Names of the trained models in the repository.</summary>
+    public static IReadOnlyList<string> GoldenNames { get; } =
+    [
+        .. from cell in (string[])["rnn", "lstm", "gru"]
+           from precision in (string[])["float32", "int8", "int8x16"]
+           select $"motion-{cell}.{precision}.ernn",
+    ];
+
     /// <summary>A model of seeded shape, precision and properties.</summary>
     public static RnnModel Any(ulong seed)
     {
@@ -53,7 +61,7 @@ internal static class ModelFiles
             Training = random.Below(2) == 0 ? null : new("motion", random.Next(), random.Float(0, 1), 0, "0.1.0"),
             SelfTest = random.Below(2) == 0
                 ? null
-                : new(new byte[1 + random.Below(256)], 1 + random.Below(64), new byte[sizeof(float) * model.Labels.Count]),
+                : new(new byte[1 + random.Below(256)], 1 + random.Below(64), new byte[4 * model.Labels.Count]),
         };
     }
 

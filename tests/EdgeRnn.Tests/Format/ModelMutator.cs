@@ -55,8 +55,9 @@ internal sealed class ModelMutator
                 case 5: node.Bytes = BitConverter.GetBytes(input.ReadFixed32()); break;
                 default:
                     node.Bytes = input.ReadBytes().ToByteArray();
+                    bool isLayer = messages == ModelMessages && node.Field == 4;
                     if (messages.Contains(node.Field))
-                        node.Fields = TakeApart(node.Bytes, messages == ModelMessages && node.Field == 4 ? LayerTensors : []);
+                        node.Fields = TakeApart(node.Bytes, isLayer ? LayerTensors : []);
                     break;
             }
             nodes.Add(node);

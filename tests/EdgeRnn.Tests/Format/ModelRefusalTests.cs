@@ -35,10 +35,11 @@ public class ModelRefusalTests
             m => m.Layers[1].Kind = (Proto.LayerKind)5,
         ["layer 1 (dense): kind is 4 (dense), expected the first layer to be recurrent"] = m => m.Layers.RemoveAt(0),
         ["layer 3 (lstm): kind is 2, expected 4 (dense) after a dense layer"] = m => m.Layers.Add(m.Layers[0].Clone()),
-        ["layer 1 is the last and recurrent, expected a dense layer as head"] = m => m.Layers.RemoveAt(1),
+        ["layer 1 (lstm): kind is 2, expected 4 (dense): the last layer is the head"] = m => m.Layers.RemoveAt(1),
         ["layer 1 (lstm): input_size is 0, expected 1 to 4096"] = m => m.Layers[0].InputSize = 0,
         ["layer 1 (lstm): input_size is 4097, expected 1 to 4096"] = m => m.Layers[0].InputSize = 4097,
-        ["layer 2 (dense): input_size is 6, expected 5, the units of the layer before"] = m => m.Layers[1].InputSize = 6,
+        ["layer 2 (dense): input_size is 6, expected 5, the units of the layer before"] =
+            m => m.Layers[1].InputSize = 6,
         ["layer 2 (dense): units is 0, expected 1 to 4096"] = m => m.Layers[1].Units = 0,
         ["layer 1 (lstm): units is 4294967295, expected 1 to 4096"] = m => m.Layers[0].Units = uint.MaxValue,
         ["layer 1 (lstm): activation is 2, expected 0 (default) or 1 (relu)"] =
@@ -83,6 +84,10 @@ public class ModelRefusalTests
         ["layer 1 (lstm): input_scale is 0, expected a number above 0"] = m => m.Layers[0].InputScale = 0,
         ["layer 1 (lstm): input_scale is NaN, expected a finite number"] = m => m.Layers[0].InputScale = float.NaN,
         ["layer 1 (lstm): output_scale is -1, expected a number above 0"] = m => m.Layers[0].OutputScale = -1,
+        ["layer 1 (lstm): output_scale is 0.5, expected 0.007874016, which tanh bounds"] =
+            m => m.Layers[0].OutputScale = 0.5f,
+        ["layer 2 (dense): output_scale is 0.5, expected 0.00024414062, that of logits"] =
+            m => m.Layers[1].OutputScale = 0.5f,
         ["layer 2 (dense): input_scale is 0.5, expected 0.007874016, the output_scale of the layer before"] =
             m => m.Layers[1].InputScale = 0.5f,
         ["layer 1 (lstm): cell_fraction_bits is 0, expected 1 to 15"] = m => m.Layers[0].CellFractionBits = 0,
@@ -97,7 +102,8 @@ public class ModelRefusalTests
         ["input: deviation contains 0, expected numbers above 0"] = m => m.Input.Deviation = Zeros(8),
         ["input: sample_rate_hz is -1, expected 0 or more"] = m => m.Input.SampleRateHz = -1,
         ["input: channels has 1 entries, expected none or 2, the inputs of layer 1"] = m => m.Input.Channels.Add("x"),
-        ["input: channels has more than 2 entries, expected at most 2"] = m => m.Input.Channels.AddRange(["x", "y", "z"]),
+        ["input: channels has more than 2 entries, expected at most 2"] =
+            m => m.Input.Channels.AddRange(["x", "y", "z"]),
         ["input: channel 1 has 66 bytes, expected 1 to 64"] = m => m.Input.Channels.Add(new string('é', 33)),
 
         ["stream: mode is 2, expected 0 (window) or 1 (continuous)"] =
@@ -112,7 +118,8 @@ public class ModelRefusalTests
             m => m.Stream.Mode = Proto.Stream.Types.Mode.Continuous,
         ["decision: threshold is 1.5, expected 0 to 1"] = m => m.Decision = new() { Threshold = 1.5f },
         ["training: test_accuracy is -1, expected 0 to 1"] = m => m.Training = new() { TestAccuracy = -1 },
-        ["training: data_set has 257 bytes, expected at most 256"] = m => m.Training = new() { DataSet = new('x', 257) },
+        ["training: data_set has 257 bytes, expected at most 256"] =
+            m => m.Training = new() { DataSet = new('x', 257) },
         ["self_test: input has 0 bytes, expected 1 to 256"] = m => m.SelfTest.Input = ByteString.Empty,
         ["self_test: input has 257 bytes, expected 1 to 256"] = m => m.SelfTest.Input = Zeros(257),
         ["self_test: steps is 0, expected 1 to 64"] = m => m.SelfTest.Steps = 0,
@@ -201,10 +208,11 @@ public class ModelRefusalTests
     {
         byte[] file = ModelWriter.Write(ModelFiles.Small[0]);
         Assert.Equal("the file has 0 bytes, expected a model of 9 to 1073741824 bytes", Refusal([]));
-        Assert.Equal("the file does not end with its checksum: it is cut short, or not an .ernn model", Refusal(file[..^2]));
-        uint expected = Crc32C.Compute(file.AsSpan(..^5));
+        Assert.Equal(
+            "the file does not end with its checksum: it is cut short, or not an .ernn model", Refusal(file[..^2]));
+        uint crc = Crc32C.Compute(file.AsSpan(..^5));
         file[^1] ^= 0x40;
-        Assert.Equal($"crc32c is {expected ^ 0x40000000:x8}, expected {expected:x8}: the file is damaged", Refusal(file));
+        Assert.Equal($"crc32c is {crc ^ 0x40000000:x8}, expected {crc:x8}: the file is damaged", Refusal(file));
     }
 
     [Fact]
@@ -239,7 +247,8 @@ public class ModelRefusalTests
 
     private static string? Refusal(byte[] file) => ModelReader.TryRead(file, out _, out string? error) ? null : error;
 
-    private static string? LoadRefusal(string path) => ModelReader.TryLoad(path, out _, out string? error) ? null : error;
+    private static string? LoadRefusal(string path) =>
+        ModelReader.TryLoad(path, out _, out string? error) ? null : error;
 
     private static ByteString Zeros(int count) => ByteString.CopyFrom(new byte[count]);
 
