@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
 
@@ -15,12 +14,12 @@ public static class StreamCheckVerb
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "The model (.ernn).", Required = true };
+        var model = SharedOptions.Model();
         var data = new Option<string>("--data") { Description = "The sequences to play, as kind:path.", Required = true };
         var count = new Option<int>("--count") { Description = "How many of them, from the first [all].", DefaultValueFactory = _ => int.MaxValue };
         var host = new Option<string>("--host") { Description = "The host with what goes before it, split at spaces.", DefaultValueFactory = _ => "edgernn-host" };
         var predictions = new Option<string?>("--predictions") { Description = "A file that evaluate --predictions wrote, to be held against the labels." };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var json = SharedOptions.Json();
         var command = new Command("stream-check", "Stream sequences through edgernn-host over a virtual serial line and compare every label with the offline evaluation.")
         {
             model, data, count, host, predictions, json,
@@ -28,11 +27,11 @@ public static class StreamCheckVerb
         command.SetAction(parsed =>
         {
             string path = parsed.GetRequiredValue(model);
-            var sequences = DataSpec.Load(parsed.GetRequiredValue(data)).AlignedTo(ReadModel(path));
+            var sequences = DataSpec.Load(parsed.GetRequiredValue(data)).AlignedTo(SharedOptions.LoadModel(path));
             var result = StreamCheck.Run(
                 path, sequences, parsed.GetValue(count), HostCommand(parsed.GetRequiredValue(host)),
                 parsed.GetValue(predictions) is { } file ? ReadPredictions(file) : null);
-            Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
+            parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
             return result.Passed ? 0 : 1;
         });
         return command;
@@ -45,20 +44,6 @@ public static class StreamCheckVerb
         if (words.Length == 0)
             throw new UserException("--host is empty; name the edgernn-host program.");
         return words[0].EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? ["dotnet", .. words] : words;
-    }
-
-    private static RnnModel ReadModel(string path)
-    {
-        try
-        {
-            return ModelReader.TryRead(File.ReadAllBytes(path), out var model, out string? error)
-                ? model
-                : throw new UserException($"'{path}' is not a model this program can use: {error}.");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserException($"Cannot read the model '{path}': {e.Message}", e);
-        }
     }
 
     /// <summary>The column <c>predicted</c>.</summary>

@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text;
+
+namespace EdgeRnn.Cli;
+
+/// <summary>A confusion matrix in characters: a table where it fits, else the commonest mistakes.</summary>
+internal static class ConfusionText
+{
+    private const int MostClasses = 20;
+    private const int LongestName = 16;
+    private const int Mistakes = 8;
+
+    /// <summary>Draws <paramref name="confusion"/>, <c>[true, predicted]</c>, in at most <paramref name="width"/> columns.</summary>
+    public static string Draw(IReadOnlyList<string> labels, int[,] confusion, int width)
+    {
+        int name = Math.Clamp(labels.Max(l => l.Length), "true".Length, LongestName);
+        int digits = Math.Max(3, confusion.Cast<int>().Max().ToString(CultureInfo.InvariantCulture).Length);
+        int room = (width - 1 - name) / labels.Count - 1;
+        return labels.Count <= MostClasses && room >= digits
+            ? Table(labels, confusion, name, Math.Min(room, Math.Max(digits, labels.Max(l => l.Length))))
+            : Worst(labels, confusion);
+    }
+
+    private static string Table(IReadOnlyList<string> labels, int[,] confusion, int name, int column)
+    {
+        var text = new StringBuilder("\ntrue".PadRight(name + 1));
+        foreach (string label in labels)
+            text.Append(' ').Append(Figures.Cut(label, column).PadLeft(column));
+        text.AppendLine("   <- predicted".Length + text.Length <= 80 ? "   <- predicted" : "");
+        for (int row = 0; row < labels.Count; row++)
+        {
+            text.Append(Figures.Cut(labels[row], name).PadRight(name));
+            for (int k = 0; k < labels.Count; k++)
+            {
+                string count = confusion[row, k] == 0 ? "." : confusion[row, k].ToString(CultureInfo.InvariantCulture);
+                text.Append(' ').Append(count.PadLeft(column));
+            }
+
+            text.AppendLine();
+        }
+
+        return text.ToString();
+    }
+
+    private static string Worst(IReadOnlyList<string> labels, int[,] confusion)
+    {
+        var mistakes =
+            from row in Enumerable.Range(0, labels.Count)
+            from column in Enumerable.Range(0, labels.Count)
+            where row != column && confusion[row, column] > 0
+            orderby confusion[row, column] descending
+            select $"  {labels[row]} taken for {labels[column]}: {confusion[row, column]}\n";
+        return "\ncommonest mistakes\n" + string.Concat(mistakes.Take(Mistakes).DefaultIfEmpty("  none\n"));
+    }
+}

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using EdgeRnn.Trainer;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace EdgeRnn.Cli;
+
+/// <summary><c>edgernn evaluate</c>: how good a model is, by the very step that the board runs.</summary>
+internal static class EvaluateVerb
+{
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var model = SharedOptions.Model();
+        var data = SharedOptions.Data("--data", "Labelled data, as kind:path[?key=value&…].", required: true);
+        var predictions = new Option<string?>("--predictions") { HelpName = "FILE", Description = "Write a CSV file with the predicted class and all scores of each sequence." };
+        var threads = SharedOptions.Threads();
+        var force = SharedOptions.Force();
+        var json = SharedOptions.Json();
+        var command = new Command("evaluate", "Measure a model on labelled data.") { model, data, predictions, threads, force, json };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var terminal = new Terminal(parsed, parsed.GetValue(json));
+            string? file = parsed.GetValue(predictions);
+            if (file is not null)
+                AtomicFile.RefuseExisting(file, parsed.GetValue(force));
+            var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
+            var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded);
+            var evaluation = Evaluator.Evaluate(loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);
+            cancellation.ThrowIfCancellationRequested();
+            if (file is not null)
+                PredictionsFile.Write(file, evaluation.Predictions, parsed.GetValue(force));
+            Report(terminal, loaded, evaluation, file);
+            return Task.FromResult(CommandLine.Done);
+        });
+        return command;
+    }
+
+    private static void Report(Terminal terminal, RnnModel model, Evaluation evaluation, string? file)
+    {
+        int classes = model.Labels.Count;
+        var json = new JsonObject
+        {
+            ["samples"] = evaluation.Samples,
+            ["accuracy"] = evaluation.Accuracy,
+            ["loss"] = evaluation.Loss,
+            ["precision"] = SharedOptions.NameOf(model.Precision),
+            ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
+            ["confusion"] = new JsonArray([.. Enumerable.Range(0, classes).Select(row =>
+                new JsonArray([.. Enumerable.Range(0, classes).Select(column => JsonValue.Create(evaluation.Confusion[row, column]))]))]),
+            ["replaced_readings"] = evaluation.ReplacedReadings,
+            ["seconds"] = Math.Round(evaluation.Seconds, 3),
+        };
+        if (file is not null)
+            json["predictions"] = file;
+        List<(string, string)> facts =
+        [
+            ("accuracy", FormattableString.Invariant($"{Figures.Percent(evaluation.Accuracy)} of {Figures.Count(evaluation.Samples)} sequences")),
+            ("loss", Figures.Short(evaluation.Loss)),
+            ("precision", SharedOptions.NameOf(model.Precision)),
+            ("time", FormattableString.Invariant($"{evaluation.Seconds:0.00} s")),
+        ];
+        if (evaluation.ReplacedReadings > 0)
+            facts.Add(("replaced readings", Figures.Count(evaluation.ReplacedReadings)));
+        if (file is not null)
+            facts.Add(("predictions", file));
+        IRenderable confusion = new Text(ConfusionText.Draw(model.Labels, evaluation.Confusion, terminal.Output.Profile.Width));
+        terminal.Result(json, Terminal.Facts(facts), confusion);
+    }
+}

@@ -1,0 +1,188 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using EdgeRnn.Runtime;
+using Spectre.Console;
+
+namespace EdgeRnn.Cli;
+
+/// <summary><c>edgernn inspect</c>: what is in a model file.</summary>
+internal static class InspectVerb
+{
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var model = SharedOptions.Model();
+        var json = SharedOptions.Json();
+        var command = new Command("inspect", "Show what a model file holds, and run its self-test.") { model, json };
+        command.SetAction(parsed =>
+        {
+            string path = parsed.GetRequiredValue(model);
+            var loaded = SharedOptions.LoadModel(path);
+            bool? selfTest = SelfTest(loaded);
+            var terminal = new Terminal(parsed, parsed.GetValue(json));
+            terminal.Result(
+                Describe(loaded, path, selfTest), Facts(loaded, path, selfTest), new Text("\n"), Layers(loaded), Inputs(loaded));
+            return selfTest == false ? CommandLine.Failed : CommandLine.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Runs the model's self-test; null when it has none.</summary>
+    private static bool? SelfTest(RnnModel model)
+    {
+        if (model.SelfTest is not { } test)
+            return null;
+        var session = new RnnSession(model);
+        var readings = new float[model.InputSize];
+        var scores = new float[model.Labels.Count];
+        for (int t = 0; t < test.Steps; t++)
+        {
+            test.Readings(model, t, readings);
+            session.Step(readings, scores);
+        }
+
+        return MemoryMarshal.AsBytes<float>(scores).SequenceEqual(test.Scores.Span);
+    }
+
+    private static Grid Facts(RnnModel model, string path, bool? selfTest)
+    {
+        string window = model.StreamMode == StreamMode.Continuous
+            ? "continuous, an output a step"
+            : $"windows of {model.Window} steps every {model.Hop}";
+        List<(string, string)> facts =
+        [
+            ("model", path),
+            ("file", FormattableString.Invariant($"{Figures.Bytes(new FileInfo(path).Length)}, CRC-32C {model.Checksum:x8}, format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}")),
+            ("precision", SharedOptions.NameOf(model.Precision)),
+            ("parameters", Figures.Count(model.Layers.Sum(Parameters))),
+            ("stream", model.SampleRateHz > 0 ? FormattableString.Invariant($"{window}, {model.SampleRateHz} steps a second") : window),
+            ("labels", string.Join(", ", model.Labels)),
+        ];
+        if (model.Threshold > 0)
+            facts.Add(("threshold", Figures.Short(model.Threshold)));
+        if (model.Training is { } t)
+            facts.Add(("trained", FormattableString.Invariant($"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}; accuracy: validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}")));
+        facts.Add(("self-test", selfTest switch { true => "passed", false => "FAILED: this machine computes other bits than the model's maker", null => "none" }));
+        return Terminal.Facts(facts);
+    }
+
+    private static string Accuracy(float value) => Figures.Percent(value > 0 ? value : null);
+
+    private static Table Layers(RnnModel model)
+    {
+        var table = Numbers("layer", "shape", "parameters", "bytes", "weight scales", "signals");
+        foreach (var layer in model.Layers)
+        {
+            table.AddRow(
+                Kind(layer),
+                $"{layer.InputSize} -> {layer.Units}",
+                Figures.Count(Parameters(layer)),
+                Figures.Count(Tensors(layer).Sum(t => t.Tensor.Data.Length + t.Tensor.ScaleData.Length)),
+                Range([.. Tensors(layer).SelectMany(t => t.Tensor.Scales.ToArray())]),
+                Signals(model, layer));
+        }
+
+        return table;
+    }
+
+    /// <summary>A table whose first column are names, and the others numbers.</summary>
+    private static Table Numbers(params string[] columns)
+    {
+        var table = new Table().SimpleBorder();
+        foreach (string column in columns)
+            table.AddColumn(column, c => c.Alignment(column == columns[0] ? Justify.Left : Justify.Right));
+        return table;
+    }
+
+    private static string Signals(RnnModel model, RnnLayer layer)
+    {
+        if (model.Precision == Precision.Float32)
+            return "float32";
+        string cell = layer.Kind == LayerKind.Lstm ? $", cell Q{15 - layer.CellFractionBits}.{layer.CellFractionBits}" : "";
+        return $"in {Figures.Short(layer.InputScale)}{cell}";
+    }
+
+    private static Table Inputs(RnnModel model)
+    {
+        const int Most = 12;
+        var table = Numbers("channel", "mean", "deviation");
+        for (int c = 0; c < Math.Min(Most, model.InputSize); c++)
+        {
+            string name = model.Channels.Count > 0 ? model.Channels[c] : c.ToString(CultureInfo.InvariantCulture);
+            table.AddRow(Markup.Escape(name), Figures.Short(model.Mean.Floats[c]), Figures.Short(model.Deviation.Floats[c]));
+        }
+
+        if (model.InputSize > Most)
+            table.AddRow($"and {model.InputSize - Most} more");
+        return table;
+    }
+
+    private static JsonObject Describe(RnnModel model, string path, bool? selfTest) => new()
+    {
+        ["model"] = path,
+        ["bytes"] = new FileInfo(path).Length,
+        ["checksum"] = model.Checksum.ToString("x8", CultureInfo.InvariantCulture),
+        ["format_version"] = RnnModel.CurrentFormatVersion,
+        ["numeric_version"] = RnnModel.CurrentNumericVersion,
+        ["precision"] = SharedOptions.NameOf(model.Precision),
+        ["parameters"] = model.Layers.Sum(Parameters),
+        ["layers"] = new JsonArray([.. model.Layers.Select(Describe)]),
+        ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
+        ["channels"] = new JsonArray([.. model.Channels.Select(c => JsonValue.Create(c))]),
+        ["mean"] = new JsonArray([.. model.Mean.Floats.ToArray().Select(v => JsonValue.Create(v))]),
+        ["deviation"] = new JsonArray([.. model.Deviation.Floats.ToArray().Select(v => JsonValue.Create(v))]),
+        ["sample_rate_hz"] = model.SampleRateHz,
+        ["stream"] = model.StreamMode.ToString().ToLowerInvariant(),
+        ["window"] = model.Window,
+        ["hop"] = model.Hop,
+        ["threshold"] = model.Threshold,
+        ["training"] = model.Training is not { } t ? null : new JsonObject
+        {
+            ["data_set"] = t.DataSet,
+            ["seed"] = t.Seed,
+            ["validation_accuracy"] = t.ValidationAccuracy,
+            ["test_accuracy"] = t.TestAccuracy,
+            ["tool_version"] = t.ToolVersion,
+        },
+        ["self_test"] = selfTest switch { true => "passed", false => "failed", null => null },
+    };
+
+    private static JsonObject Describe(RnnLayer layer) => new()
+    {
+        ["kind"] = Kind(layer),
+        ["input_size"] = layer.InputSize,
+        ["units"] = layer.Units,
+        ["parameters"] = Parameters(layer),
+        ["input_scale"] = layer.InputScale,
+        ["output_scale"] = layer.OutputScale,
+        ["cell_fraction_bits"] = layer.CellFractionBits,
+        ["tensors"] = new JsonArray([.. Tensors(layer).Select(t => new JsonObject
+        {
+            ["name"] = t.Name,
+            ["type"] = t.Tensor.Type.ToString().ToLowerInvariant(),
+            ["shape"] = new JsonArray(t.Tensor.Rows, t.Tensor.Columns),
+            ["bytes"] = t.Tensor.Data.Length + t.Tensor.ScaleData.Length,
+            ["smallest_scale"] = t.Tensor.Scales.Length > 0 ? t.Tensor.Scales.ToArray().Min() : null,
+            ["largest_scale"] = t.Tensor.Scales.Length > 0 ? t.Tensor.Scales.ToArray().Max() : null,
+        })]),
+    };
+
+    private static string Kind(RnnLayer layer)
+    {
+        string kind = layer.Kind == LayerKind.SimpleRnn ? "rnn" : layer.Kind.ToString().ToLowerInvariant();
+        return kind + (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
+    }
+
+    private static IEnumerable<(string Name, Tensor Tensor)> Tensors(RnnLayer layer)
+    {
+        (string, Tensor?)[] all = [("weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh), ("bias_ih", layer.BiasIh), ("bias_hh", layer.BiasHh)];
+        return all.Where(t => t.Item2 is not null).Select(t => (t.Item1, t.Item2!));
+    }
+
+    private static int Parameters(RnnLayer layer) => Tensors(layer).Sum(t => t.Tensor.Rows * t.Tensor.Columns);
+
+    private static string Range(float[] scales) =>
+        scales.Length == 0 ? "none" : FormattableString.Invariant($"{scales.Min():G2} to {scales.Max():G2}");
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+using System.Text;
+using EdgeRnn.Trainer;
+
+namespace EdgeRnn.Cli;
+
+/// <summary>
+/// The file of <c>evaluate --predictions</c>: <c>index,label,predicted,score_0,…</c> and, for a quantized model,
+/// <c>logit_0,…</c>. Classes are numbers, in the model's order of labels; scores read back to the same bits.
+/// </summary>
+internal static class PredictionsFile
+{
+    /// <summary>Writes the file.</summary>
+    public static void Write(string path, IReadOnlyList<Prediction> predictions, bool overwrite)
+    {
+        var text = new StringBuilder("index,label,predicted");
+        if (predictions.Count > 0)
+        {
+            AppendNames(text, "score", predictions[0].Scores.Length);
+            AppendNames(text, "logit", predictions[0].IntegerLogits.Length);
+        }
+
+        text.Append('\n');
+        foreach (var prediction in predictions)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{prediction.Index},{prediction.Label},{prediction.Predicted}");
+            foreach (float score in prediction.Scores)
+                text.Append(',').Append(score.ToString("R", CultureInfo.InvariantCulture));
+            foreach (int logit in prediction.IntegerLogits)
+                text.Append(',').Append(logit.ToString(CultureInfo.InvariantCulture));
+            text.Append('\n');
+        }
+
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(text.ToString()), overwrite);
+    }
+
+    private static void AppendNames(StringBuilder text, string name, int count)
+    {
+        for (int i = 0; i < count; i++)
+            text.Append(CultureInfo.InvariantCulture, $",{name}_{i}");
+    }
+}

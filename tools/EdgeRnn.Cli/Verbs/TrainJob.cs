@@ -1,0 +1,237 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Training;
+
+namespace EdgeRnn.Cli;
+
+/// <summary>One training run, from data to files.</summary>
+internal sealed record TrainJob
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Training data.</summary>
+    public required DataSpec Data { get; init; }
+
+    /// <summary>What the best epoch is chosen on.</summary>
+    public Validation Validation { get; init; } = new(null, 0);
+
+    /// <summary>Data looked at once, at the end.</summary>
+    public DataSpec? Test { get; init; }
+
+    /// <summary>Layers; null for an LSTM of 64 and its head.</summary>
+    public string? Net { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Epochs"/>
+    public int Epochs { get; init; } = 20;
+
+    /// <summary>Sequences a step; null for what suits the size of the data.</summary>
+    public int? Batch { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Optimizer"/>
+    public Optimizer Optimizer { get; init; } = new Adam();
+
+    /// <inheritdoc cref="TrainingOptions.LearningRate"/>
+    public float? LearningRate { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Schedule"/>
+    public LearningRateSchedule Schedule { get; init; } = new CosineSchedule();
+
+    /// <inheritdoc cref="TrainingOptions.ClipNorm"/>
+    public float ClipNorm { get; init; } = 1f;
+
+    /// <inheritdoc cref="TrainingOptions.Patience"/>
+    public int Patience { get; init; }
+
+    /// <summary>How inputs are normalised; null for what suits the kind of data.</summary>
+    public NormalisationMode? Normalise { get; init; }
+
+    /// <inheritdoc cref="RnnModel.StreamMode"/>
+    public StreamMode Stream { get; init; }
+
+    /// <summary>Steps from one window of the stream to the next; 0 for the window.</summary>
+    public int Hop { get; init; }
+
+    /// <inheritdoc cref="RnnModel.Threshold"/>
+    public float Threshold { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Seed"/>
+    public ulong Seed { get; init; } = 1;
+
+    /// <inheritdoc cref="TrainingOptions.Threads"/>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>The network for data like <paramref name="data"/>.</summary>
+    /// <exception cref="UsageException">The layers are none.</exception>
+    public Network NetworkFor(SequenceDataset data)
+    {
+        try
+        {
+            return Network.Parse(Net ?? $"lstm:64,dense:{data.Labels.Count}", data.Channels.Count);
+        }
+        catch (UserException e)
+        {
+            throw new UsageException($"--net: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The options for <paramref name="train"/>.</summary>
+    public TrainingOptions OptionsFor(SequenceDataset train, SequenceDataset? validation) => new()
+    {
+        Epochs = Epochs,
+        BatchSize = Batch ?? BatchFor(train.Count),
+        Optimizer = Optimizer,
+        LearningRate = LearningRate,
+        Schedule = Schedule,
+        ClipNorm = ClipNorm,
+        Patience = Patience,
+        Seed = Seed,
+        Threads = Threads,
+        Validation = validation,
+        // Border pixels of images hardly vary: on their own they would become noise.
+        Normalisation = Normalise ?? (Data.Kind.StartsWith("idx", StringComparison.Ordinal) ? NormalisationMode.Global : NormalisationMode.Channel),
+    };
+
+    /// <summary>Trains, looks at the test set, writes the files and reports.</summary>
+    /// <param name="folder">Where the files go.</param>
+    /// <param name="force">Whether files that exist are replaced.</param>
+    /// <param name="terminal">Where to report.</param>
+    /// <param name="cancellation">Stops training; what is there by then is kept.</param>
+    public int Run(string folder, bool force, Terminal terminal, CancellationToken cancellation)
+    {
+        using var files = new TrainedFiles(folder, force);
+        var data = terminal.Load(Data);
+        var test = Test is null ? null : terminal.Load(Test).AlignedTo(data);
+        var (train, validation) = Validation.Apply(data, Seed, terminal);
+        var network = NetworkFor(data);
+        if (network.OutputSize != data.Labels.Count)
+            throw new UserException($"'{data.Name}' has {data.Labels.Count} classes, but --net ends in dense:{network.OutputSize}; use dense:{data.Labels.Count}.");
+        var options = OptionsFor(train, validation);
+        // Windows that no board can run are refused now, not after an hour of training.
+        network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
+        terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × {train.Channels.Count} channels, {data.Labels.Count} classes"
+            + (validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation"));
+        terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
+
+        var history = terminal.Fit(network, train, options, cancellation);
+        terminal.Say(history.Summary);
+        var model = network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
+        var evaluation = test is null || cancellation.IsCancellationRequested ? null : Evaluator.Evaluate(model, test, Threads);
+        model = SelfTests.Attach(model with
+        {
+            Training = new(data.Name, Seed, (float)(history.Best?.ValidationAccuracy ?? 0), (float)(evaluation?.Accuracy ?? 0), CommandLine.Version),
+        });
+        files.Write(model, history, Describe(network, options));
+        Report(terminal, network, history, evaluation, files.Model);
+        return history.StopReason == StopReason.Cancelled ? CommandLine.Stopped : CommandLine.Done;
+    }
+
+    /// <summary>At least 20 steps an epoch where the data allow it, in batches of 8 to 128.</summary>
+    private static int BatchFor(int sequences)
+    {
+        int batch = 128;
+        while (batch > 8 && sequences < 20 * batch)
+            batch /= 2;
+        return batch;
+    }
+
+    private static void Report(Terminal terminal, Network network, History history, Evaluation? test, string path)
+    {
+        long bytes = new FileInfo(path).Length;
+        var json = new JsonObject
+        {
+            ["epochs"] = history.Epochs.Count,
+            ["best_epoch"] = history.BestEpoch,
+            ["stopped"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(history.StopReason.ToString()),
+            ["train_seconds"] = Math.Round(history.Seconds, 3),
+            ["samples_per_second"] = Math.Round(history.SamplesPerSecond, 1),
+            ["validation_accuracy"] = history.Best?.ValidationAccuracy,
+            ["test_accuracy"] = test?.Accuracy,
+            ["parameters"] = network.ParameterCount,
+            ["bytes"] = bytes,
+            ["model"] = path,
+        };
+        terminal.Result(json, Terminal.Facts(
+            ("model", path),
+            ("size", $"{Figures.Count(network.ParameterCount)} parameters, {Figures.Bytes(bytes)}"),
+            ("trained", $"{history.Epochs.Count} epochs in {Figures.Time(TimeSpan.FromSeconds(history.Seconds))}, {Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
+            ("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)),
+            ("test accuracy", Figures.Percent(test?.Accuracy))));
+    }
+
+    /// <summary>The options as they were after every default was filled in.</summary>
+    private byte[] Describe(Network network, TrainingOptions options)
+    {
+        var json = new JsonObject
+        {
+            ["tool_version"] = CommandLine.Version,
+            ["data"] = Data.Text,
+            ["validation"] = Validation.Spec is null ? Validation.Part : Validation.Spec.Text,
+            ["test"] = Test?.Text,
+            ["net"] = network.Specification,
+            ["epochs"] = options.Epochs,
+            ["batch"] = options.BatchSize,
+            ["optimizer"] = options.Optimizer.GetType().Name.ToLowerInvariant(),
+            ["learning_rate"] = options.LearningRate ?? options.Optimizer.DefaultLearningRate,
+            ["momentum"] = (options.Optimizer as Sgd)?.Momentum,
+            ["schedule"] = options.Schedule switch { CosineSchedule { WarmUpEpochs: > 0 } c => FormattableString.Invariant($"cosine:{c.WarmUpEpochs}"), CosineSchedule => "cosine", _ => "constant" },
+            ["clip_norm"] = options.ClipNorm,
+            ["patience"] = options.Patience,
+            ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
+            ["stream"] = Stream.ToString().ToLowerInvariant(),
+            ["hop"] = Hop,
+            ["threshold"] = Threshold,
+            ["seed"] = options.Seed,
+            ["threads"] = options.Threads,
+        };
+        return Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n");
+    }
+}
+
+/// <summary>The three files of a run. Their folder is tried before the work, and taken away again if nothing came of it.</summary>
+internal sealed class TrainedFiles : IDisposable
+{
+    private readonly string _folder;
+    private readonly bool _force;
+    private readonly bool _isNewFolder;
+    private bool _written;
+
+    /// <summary>Tries the folder.</summary>
+    /// <exception cref="UserException">A file exists, or the folder cannot be written.</exception>
+    public TrainedFiles(string folder, bool force)
+    {
+        _folder = folder;
+        _force = force;
+        foreach (string file in new[] { Model, History, Options })
+            AtomicFile.RefuseExisting(file, force);
+        _isNewFolder = !Directory.Exists(folder);
+        string probe = Path.Combine(folder, $".edgernn-{Environment.ProcessId}");
+        AtomicFile.Write(probe, ReadOnlyMemory<byte>.Empty, overwrite: true);
+        File.Delete(probe);
+    }
+
+    /// <summary>The model.</summary>
+    public string Model => Path.Combine(_folder, "model.ernn");
+
+    private string History => Path.Combine(_folder, "history.csv");
+
+    private string Options => Path.Combine(_folder, "options.json");
+
+    /// <summary>Writes all three; the model last, so that where there is a model, there is the rest.</summary>
+    public void Write(RnnModel model, History history, byte[] options)
+    {
+        AtomicFile.Write(Options, options, _force);
+        history.WriteCsv(History, _force);
+        ModelWriter.Save(Model, model, _force);
+        _written = true;
+    }
+
+    /// <summary>Removes the folder that was made for files which never came.</summary>
+    public void Dispose()
+    {
+        if (!_written && _isNewFolder && Directory.Exists(_folder) && !Directory.EnumerateFileSystemEntries(_folder).Any())
+            Directory.Delete(_folder);
+    }
+}
