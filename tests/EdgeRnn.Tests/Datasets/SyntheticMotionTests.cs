@@ -76,7 +76,7 @@ public sealed class SyntheticMotionTests
     [Fact]
     public void Means_of_a_window_do_not_tell_the_class()
     {
-        var regression = new LogisticRegression(DataSpec.Load("synthetic:motion?count=1200"));
+        var regression = new LinearBaseline(DataSpec.Load("synthetic:motion?count=1200"));
         Assert.InRange(regression.Accuracy(DataSpec.Load("synthetic:motion?count=1200")), 0.1, 0.3);
         Assert.InRange(regression.Accuracy(DataSpec.Load("synthetic:motion?part=test")), 0.1, 0.3);
     }
@@ -107,66 +107,5 @@ public sealed class SyntheticMotionTests
         for (int i = 0; i < values.Length; i++)
             mean[i % channels] += (double)values[i] / sequence.Steps;
         return mean;
-    }
-
-    /// <summary>Softmax regression by gradient descent on standardised means: convex, so it finds the best.</summary>
-    private sealed class LogisticRegression
-    {
-        private readonly double[] _mean;
-        private readonly double[] _deviation;
-        private readonly double[,] _weights;
-
-        public LogisticRegression(SequenceDataset data)
-        {
-            int channels = data.Channels.Count, classes = data.Labels.Count;
-            var means = data.Sequences.Select(s => Mean(s, channels)).ToArray();
-            _mean = [.. Enumerable.Range(0, channels).Select(c => means.Average(m => m[c]))];
-            _deviation = [.. Enumerable.Range(0, channels)
-                .Select(c => Math.Sqrt(means.Average(m => Math.Pow(m[c] - _mean[c], 2))))];
-            _weights = new double[classes, channels + 1];
-            var inputs = means.Select(Features).ToArray();
-            for (int step = 0; step < 200; step++)
-                Descend(inputs, data.Sequences);
-        }
-
-        private void Descend(double[][] inputs, IReadOnlyList<Sequence> sequences)
-        {
-            var gradient = new double[_weights.GetLength(0), _weights.GetLength(1)];
-            for (int i = 0; i < inputs.Length; i++)
-            {
-                var scores = Scores(inputs[i]);
-                double largest = scores.Max(), sum = scores.Sum(s => Math.Exp(s - largest));
-                for (int k = 0; k < scores.Length; k++)
-                {
-                    double error = Math.Exp(scores[k] - largest) / sum - (sequences[i].Label == k ? 1 : 0);
-                    for (int c = 0; c < inputs[i].Length; c++)
-                        gradient[k, c] += error * inputs[i][c] / inputs.Length;
-                }
-            }
-            for (int k = 0; k < gradient.GetLength(0); k++)
-            {
-                for (int c = 0; c < gradient.GetLength(1); c++)
-                    _weights[k, c] -= gradient[k, c];
-            }
-        }
-
-        public double Accuracy(SequenceDataset data) => data.Sequences.Average(s =>
-        {
-            var scores = Scores(Features(Mean(s, data.Channels.Count)));
-            return Array.IndexOf(scores, scores.Max()) == s.Label ? 1.0 : 0.0;
-        });
-
-        private double[] Features(double[] mean) => [.. mean.Select((m, c) => (m - _mean[c]) / _deviation[c]), 1];
-
-        private double[] Scores(double[] x)
-        {
-            var scores = new double[_weights.GetLength(0)];
-            for (int k = 0; k < scores.Length; k++)
-            {
-                for (int c = 0; c < x.Length; c++)
-                    scores[k] += x[c] * _weights[k, c];
-            }
-            return scores;
-        }
     }
 }

@@ -13,9 +13,7 @@ public sealed class SensorPlayer
     private readonly FrameEncoder _encoder;
     private readonly CancellationToken _hostIsGone;
     private readonly double _stepUs;
-    private readonly double _stepsPerSecond;
     private readonly byte[] _pending = new byte[32 * 1024];
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
     private int _pendingLength;
     private long _steps;
     private long _described = long.MinValue;
@@ -24,22 +22,23 @@ public sealed class SensorPlayer
     /// <param name="line">Where it is plugged in.</param>
     /// <param name="descriptor">Its channels.</param>
     /// <param name="hostIsGone">Ends the play early.</param>
-    /// <param name="stepsPerSecond">How fast to play; 0 for as fast as the line takes it.</param>
     /// <param name="stream">The sender's session.</param>
-    public SensorPlayer(
-        VirtualLine line, Descriptor descriptor, CancellationToken hostIsGone, double stepsPerSecond = 0, ushort stream = 1)
+    public SensorPlayer(VirtualLine line, Descriptor descriptor, CancellationToken hostIsGone, ushort stream = 1)
     {
         _line = line;
         _encoder = new(descriptor, stream);
         _hostIsGone = hostIsGone;
-        _stepsPerSecond = stepsPerSecond;
         _stepUs = 1e6 / (descriptor.RateHz > 0 ? descriptor.RateHz : 1000);
     }
+
+    /// <summary>How fast to play, from the next recording on; 0 for as fast as the line takes it.</summary>
+    public double StepsPerSecond { get; set; }
 
     /// <summary>Sends every step of a recording, and a descriptor every five seconds of the sensor's time.</summary>
     public void Play(Sequence sequence)
     {
         int channels = sequence.Values.Length / Math.Max(1, sequence.Steps);
+        long begin = Stopwatch.GetTimestamp();
         for (int step = 0; step < sequence.Steps; step++)
         {
             long timeUs = (long)(_steps * _stepUs);
@@ -50,8 +49,8 @@ public sealed class SensorPlayer
             }
             Queue(_encoder.EncodeData(sequence.Values.Span.Slice(step * channels, channels), (uint)timeUs));
             _steps++;
-            if (_stepsPerSecond > 0)
-                KeepPace();
+            if (StepsPerSecond > 0)
+                KeepPace(TimeSpan.FromSeconds((step + 1) / StepsPerSecond) - Stopwatch.GetElapsedTime(begin));
         }
         Flush();
     }
@@ -63,10 +62,9 @@ public sealed class SensorPlayer
         Flush();
     }
 
-    private void KeepPace()
+    private void KeepPace(TimeSpan ahead)
     {
         Flush();
-        var ahead = TimeSpan.FromSeconds(_steps / _stepsPerSecond) - _clock.Elapsed;
         if (ahead > TimeSpan.Zero)
             _hostIsGone.WaitHandle.WaitOne(ahead);
     }
