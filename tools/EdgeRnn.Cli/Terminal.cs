@@ -59,7 +59,11 @@ internal sealed class Terminal
         }
 
         foreach (var view in views)
+        {
             Output.Write(view);
+            if (view is Text)
+                Output.WriteLine();
+        }
     }
 
     /// <summary>A list of names and values.</summary>

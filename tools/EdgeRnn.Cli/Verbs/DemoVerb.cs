@@ -82,6 +82,6 @@ internal static class DemoVerb
             ? "The board's program said exactly what the trainer said it would."
             : "FAILED: the board's program did not keep to what the trainer said.";
         string models = folder is null ? "" : $" The models are in {folder}.";
-        return $"{verdict}{models} {time.TotalSeconds:0} seconds.\n";
+        return $"{verdict}{models} {time.TotalSeconds:0} seconds.";
     }
 }

@@ -23,7 +23,7 @@ internal static class InspectVerb
             bool? selfTest = SelfTest(loaded);
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             terminal.Result(
-                Describe(loaded, path, selfTest), Facts(loaded, path, selfTest), new Text("\n"), Layers(loaded), Inputs(loaded));
+                Describe(loaded, path, selfTest), Facts(loaded, path, selfTest), new Text(""), Layers(loaded), Inputs(loaded));
             return selfTest == false ? CommandLine.Failed : CommandLine.Done;
         });
         return command;

@@ -13,7 +13,7 @@ internal static class ConfusionText
     /// <summary>Draws <paramref name="confusion"/>, <c>[true, predicted]</c>, in at most <paramref name="width"/> columns.</summary>
     public static string Draw(IReadOnlyList<string> labels, int[,] confusion, int width)
     {
-        int name = Math.Clamp(labels.Max(l => l.Length), "true".Length, LongestName);
+        int name = Math.Min(labels.Max(l => l.Length), LongestName);
         int digits = Math.Max(3, confusion.Cast<int>().Max().ToString(CultureInfo.InvariantCulture).Length);
         int room = (width - 1 - name) / labels.Count - 1;
         return labels.Count <= MostClasses && room >= digits
@@ -23,10 +23,10 @@ internal static class ConfusionText
 
     private static string Table(IReadOnlyList<string> labels, int[,] confusion, int name, int column)
     {
-        var text = new StringBuilder("\ntrue".PadRight(name + 1));
+        var text = new StringBuilder($"\nrows true, columns predicted\n{"".PadRight(name)}");
         foreach (string label in labels)
             text.Append(' ').Append(Figures.Cut(label, column).PadLeft(column));
-        text.AppendLine("   <- predicted".Length + text.Length <= 80 ? "   <- predicted" : "");
+        text.Append('\n');
         for (int row = 0; row < labels.Count; row++)
         {
             text.Append(Figures.Cut(labels[row], name).PadRight(name));
@@ -36,10 +36,10 @@ internal static class ConfusionText
                 text.Append(' ').Append(count.PadLeft(column));
             }
 
-            text.AppendLine();
+            text.Append('\n');
         }
 
-        return text.ToString();
+        return text.ToString().TrimEnd('\n');
     }
 
     private static string Worst(IReadOnlyList<string> labels, int[,] confusion)
@@ -49,7 +49,7 @@ internal static class ConfusionText
             from column in Enumerable.Range(0, labels.Count)
             where row != column && confusion[row, column] > 0
             orderby confusion[row, column] descending
-            select $"  {labels[row]} taken for {labels[column]}: {confusion[row, column]}\n";
-        return "\ncommonest mistakes\n" + string.Concat(mistakes.Take(Mistakes).DefaultIfEmpty("  none\n"));
+            select $"\n  {labels[row]} taken for {labels[column]}: {confusion[row, column]}";
+        return "\ncommonest mistakes" + string.Concat(mistakes.Take(Mistakes).DefaultIfEmpty("\n  none"));
     }
 }
