@@ -57,9 +57,13 @@ internal sealed class HostOptions
             error = options.Set(name, value);
         }
         if (error is null && !options.Help && !options.Version)
-            error = options.Model.Length == 0 ? "--model FILE is missing" : options.Port.Length == 0 ? "--port PORT is missing" : null;
+            error = options.Missing();
         return error is null ? options : null;
     }
+
+    private string? Missing() => Model.Length == 0 ? "--model FILE is missing"
+        : Port.Length == 0 ? "--port PORT is missing"
+        : null;
 
     private bool TryFlag(string name)
     {

@@ -62,6 +62,7 @@ static RnnModel? ReadModel(string path, out string? error)
 
 static string VersionText()
 {
-    string tool = typeof(HostOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
-    return $"edgernn-host {tool}, model format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}";
+    var tool = typeof(HostOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>();
+    return $"edgernn-host {tool?.InformationalVersion}, model format {RnnModel.CurrentFormatVersion}, "
+        + $"numeric version {RnnModel.CurrentNumericVersion}";
 }

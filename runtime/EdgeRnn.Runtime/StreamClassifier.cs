@@ -67,23 +67,10 @@ public sealed class StreamClassifier
     /// <returns>Whether a decision is due: then the other members tell it.</returns>
     public bool Step(ReadOnlySpan<float> readings)
     {
-        if (_step == _begun * _hop && (_begun == 0 || !_continuous)) // a continuous stream is one window without end
-            _begun++;
-        long replaced = Session(_oldest).ReplacedReadings;
-        for (long k = _oldest; k < _begun; k++)
-            Session(k).Advance(readings);
-        ReplacedReadings += Session(_oldest).ReplacedReadings - replaced;
+        bool isDue = _continuous ? StepOn(readings) : StepWindows(readings);
         _step++;
         Steps++;
-        if (!_continuous && _step < _oldest * _hop + _window)
-            return false;
-        var session = Session(_oldest);
-        Decide(session, _continuous ? Steps - _step : Steps - _window);
-        if (_continuous)
-            return true;
-        session.Reset();
-        _oldest++;
-        return true;
+        return isDue;
     }
 
     /// <summary>Begins the stream anew at the next step, as after a gap in it.</summary>
@@ -94,6 +81,35 @@ public sealed class StreamClassifier
         foreach (var session in _sessions)
             session.Reset();
         _step = _oldest = _begun = 0;
+    }
+
+    private bool StepOn(ReadOnlySpan<float> readings)
+    {
+        Advance(_sessions[0], readings, counts: true);
+        Decide(_sessions[0], Steps - _step);
+        return true;
+    }
+
+    private bool StepWindows(ReadOnlySpan<float> readings)
+    {
+        if (_step == _begun * _hop)
+            _begun++;
+        for (long k = _oldest; k < _begun; k++)
+            Advance(Session(k), readings, counts: k == _oldest);
+        if (_step + 1 < _oldest * _hop + _window)
+            return false;
+        var ended = Session(_oldest++);
+        Decide(ended, Steps + 1 - _window);
+        ended.Reset();
+        return true;
+    }
+
+    private void Advance(RnnSession session, ReadOnlySpan<float> readings, bool counts)
+    {
+        long before = session.ReplacedReadings;
+        session.Advance(readings);
+        if (counts)
+            ReplacedReadings += session.ReplacedReadings - before;
     }
 
     private RnnSession Session(long window) => _sessions[window % _sessions.Length];

@@ -26,7 +26,8 @@ internal sealed class DecisionSink
     /// <summary>Whether the reader of standard output is gone.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>Takes a decision that <paramref name="stream"/> made at the reading <paramref name="line"/> gave last.</summary>
+    /// <summary>Takes the decision that <paramref name="stream"/> made at the last reading of
+    /// <paramref name="line"/>.</summary>
     public void Write(StreamClassifier stream, LineReceiver line)
     {
         if (_json.Room < LongestLine)

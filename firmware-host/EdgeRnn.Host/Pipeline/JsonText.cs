@@ -50,7 +50,7 @@ internal sealed class JsonText(int capacity)
             if (c is '"' or '\\')
                 quoted.Append('\\').Append(c);
             else if (c < ' ')
-                quoted.Append("\\u00").Append((c >> 4).ToString(CultureInfo.InvariantCulture)).Append("0123456789abcdef"[c & 15]);
+                quoted.Append("\\u00").Append(c < 16 ? '0' : '1').Append("0123456789abcdef"[c & 15]);
             else
                 quoted.Append(c);
         }

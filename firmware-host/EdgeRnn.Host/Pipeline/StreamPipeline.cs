@@ -8,14 +8,16 @@ namespace EdgeRnn.Host.Pipeline;
 /// Port -> receiver -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after the first
 /// decision, however long it runs.
 /// </summary>
-internal sealed class StreamPipeline(Port port, LineReceiver line, StreamClassifier stream, DecisionSink sink, bool exitAtEnd)
+internal sealed class StreamPipeline(
+    Port port, LineReceiver line, StreamClassifier stream, DecisionSink sink, bool exitAtEnd)
 {
     // Twice the longest chunk: what is left of one never keeps the next read small.
     private readonly ReadBuffer _buffer = new(2 * (TextReceiver.MaxLineLength + 1));
     private readonly AllocationMeter _meter = new();
 
     /// <summary>Runs until the line ends, the program is told to stop, or something fails.</summary>
-    /// <returns>Whether nothing failed; otherwise standard error has a sentence before its last line, the account.</returns>
+    /// <returns>Whether nothing failed; otherwise a sentence stands before the last line of standard error, the
+    /// account.</returns>
     public bool Run()
     {
         string? error = Pump();

@@ -52,7 +52,8 @@ internal static partial class Libc
         const uint TypeOnly = 1; // STATX_TYPE
         var statx = stackalloc byte[256]; // whose layout, unlike that of stat, is one for all processors
         byte nothing = 0;
-        return StatX(fd, &nothing, EmptyPath, TypeOnly, statx) < 0 ? (ushort)0 : (ushort)(*(ushort*)(statx + 28) & 0xF000);
+        bool told = StatX(fd, &nothing, EmptyPath, TypeOnly, statx) >= 0;
+        return told ? (ushort)(*(ushort*)(statx + 28) & 0xF000) : (ushort)0; // stx_mode & S_IFMT
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -86,7 +86,7 @@ internal sealed class LinuxPort : Port
         if (Libc.Flock(fd, Libc.LOCK_EX | Libc.LOCK_NB) < 0)
             error = Explain(name, Libc.EBUSY);
         else if (!SerialSettings.TrySetRaw(fd, baud))
-            error = $"{name} cannot be set to {baud} baud (error {Libc.LastError}); give a speed its driver knows with --baud";
+            error = $"{name} cannot be set to {baud} baud (error {Libc.LastError}); choose another speed with --baud";
         else
             _ = Libc.Ioctl(fd, Libc.TIOCEXCL, null); // flock decides; this also turns away programs that do not ask it
         return error is null;
@@ -107,7 +107,8 @@ internal sealed class LinuxPort : Port
     internal static string Explain(string name, int error) => error switch
     {
         Libc.ENOENT => $"there is no port {name}; plug the device in, or look under /dev/serial/by-id for its name",
-        Libc.EACCES or Libc.EPERM => $"{name} may not be read by this user; add the user to the port's group (usually dialout) and log in again",
+        Libc.EACCES or Libc.EPERM =>
+            $"{name} may not be read by this user; add the user to the port's group (usually dialout) and log in again",
         Libc.EBUSY => $"{name} is in use by another program; close that first",
         Libc.ENXIO or Libc.ENODEV or Libc.EIO => $"{name} has no device behind it; plug the device in",
         _ => $"{name} cannot be opened (error {error}); name a serial port such as /dev/ttyUSB0",

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EdgeRnn.Host.Transport;
 
-/// <summary>SIGTERM and SIGINT as a descriptor that poll waits for, so that the last decision and the account are not lost.</summary>
+/// <summary>SIGTERM and SIGINT as a descriptor that poll waits for: no decision and no account is lost.</summary>
 internal sealed unsafe class StopSignal : IDisposable
 {
     private const int SigInt = 2;

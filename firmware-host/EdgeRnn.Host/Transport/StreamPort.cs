@@ -8,7 +8,7 @@ internal sealed class StreamPort(Stream stream) : Port
         error = null;
         try
         {
-            return new StreamPort(name is "stdin" or "-" ? Console.OpenStandardInput() : new FileStream(name, FileMode.Open, FileAccess.Read));
+            return new StreamPort(name is "stdin" or "-" ? Console.OpenStandardInput() : File.OpenRead(name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -35,10 +35,11 @@ public sealed record Descriptor(SampleType SampleType, IReadOnlyList<Channel> Ch
     public static int SizeOf(SampleType type) => type == SampleType.Int16 ? sizeof(short) : sizeof(float);
 
     /// <summary>float32 channels of these names; empty ones for a model that names none.</summary>
-    public static Descriptor ForModel(RnnModel model) => new(
-        SampleType.Float32,
-        [.. Enumerable.Range(0, model.InputSize).Select(c => new Channel(c < model.Channels.Count ? model.Channels[c] : ""))],
-        model.SampleRateHz);
+    public static Descriptor ForModel(RnnModel model)
+    {
+        var names = model.Channels.Concat(Enumerable.Repeat("", model.InputSize)).Take(model.InputSize);
+        return new(SampleType.Float32, [.. names.Select(name => new Channel(name))], model.SampleRateHz);
+    }
 
     /// <summary>The payload of the descriptor frame.</summary>
     /// <exception cref="ArgumentException">A name, a scale or the whole is not what the wire can carry.</exception>
@@ -66,7 +67,9 @@ public sealed record Descriptor(SampleType SampleType, IReadOnlyList<Channel> Ch
     /// <param name="descriptor">The descriptor.</param>
     /// <param name="error">What is wrong with it.</param>
     public static bool TryParse(
-        ReadOnlySpan<byte> payload, [NotNullWhen(true)] out Descriptor? descriptor, [NotNullWhen(false)] out string? error)
+        ReadOnlySpan<byte> payload,
+        [NotNullWhen(true)] out Descriptor? descriptor,
+        [NotNullWhen(false)] out string? error)
     {
         descriptor = null;
         var reader = new DescriptorReader(payload);
@@ -86,15 +89,16 @@ public sealed record Descriptor(SampleType SampleType, IReadOnlyList<Channel> Ch
             throw new ArgumentException($"{readings.Length} readings for {Channels.Count} channels.", nameof(readings));
         for (int c = 0; c < readings.Length; c++)
         {
+            var sample = payload[(c * SizeOf(SampleType))..];
             if (SampleType == SampleType.Float32)
-                BinaryPrimitives.WriteSingleLittleEndian(payload[(c * sizeof(float))..], readings[c]);
+                BinaryPrimitives.WriteSingleLittleEndian(sample, readings[c]);
             else
-                BinaryPrimitives.WriteInt16LittleEndian(payload[(c * sizeof(short))..], Quantize(readings[c], Channels[c].Scale));
+                BinaryPrimitives.WriteInt16LittleEndian(sample, Quantize(readings[c] / Channels[c].Scale));
         }
     }
 
-    private static short Quantize(float reading, float scale) => // NaN, which an integer cannot say, becomes 0
-        float.IsNaN(reading) ? (short)0 : (short)Math.Clamp(MathF.Round(reading / scale), short.MinValue, short.MaxValue);
+    private static short Quantize(float value) => // NaN, which an integer cannot say, becomes 0
+        float.IsNaN(value) ? (short)0 : (short)Math.Clamp(MathF.Round(value), short.MinValue, short.MaxValue);
 
     private static void WriteText(MemoryStream payload, string text)
     {

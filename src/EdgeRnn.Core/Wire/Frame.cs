@@ -30,7 +30,9 @@ public readonly ref struct Frame(FrameType type, ushort stream, uint sequence, u
     /// <summary>Bytes after it.</summary>
     public const int CrcLength = 4;
 
-    /// <summary>Longest payload: 4,096 readings of four bytes, or a descriptor that names as many channels in two bytes each.</summary>
+    /// <summary>
+    /// Longest payload: 4,096 samples of four bytes, or a descriptor that names as many channels in two bytes each.
+    /// </summary>
     public const int MaxPayloadLength = 32_768;
 
     /// <summary>Longest frame before encoding.</summary>

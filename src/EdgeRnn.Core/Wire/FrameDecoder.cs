@@ -14,17 +14,17 @@ public enum FrameAnswer
     /// <summary>They are one bad chunk: damaged, of no known version, or too long.</summary>
     ThrowAway,
 
-    /// <summary>They are one chunk with the header of a data or end frame, and the descriptor that its CRC needs is not known.</summary>
+    /// <summary>Their header is of a data or end frame, but the descriptor that the CRC needs is not known.</summary>
     ThrowAwayUndescribed,
 }
 
-/// <summary>Bytes of the wire to frames: a pure function, so that every cut of the same bytes gives the same frames.</summary>
+/// <summary>Bytes of the wire to frames: a pure function, so any cut of the bytes gives the same frames.</summary>
 public static class FrameDecoder
 {
     /// <summary>Judges the first chunk of <paramref name="input"/>.</summary>
     /// <param name="input">Bytes that have not been consumed yet, in order.</param>
     /// <param name="descriptorCrc">CRC-32C of the payload of the descriptor in force, or null.</param>
-    /// <param name="scratch">At least <see cref="Frame.MaxEncodedLength"/> bytes; <paramref name="frame"/> refers to them.</param>
+    /// <param name="scratch">At least <see cref="Frame.MaxEncodedLength"/> bytes, to which the frame refers.</param>
     /// <param name="frame">The frame, where there is one.</param>
     /// <param name="consumed">Bytes to pass over before the next call.</param>
     public static FrameAnswer Decode(

@@ -41,7 +41,7 @@ public sealed class FrameEncoder
         return Finish(FrameType.Descriptor, timeUs, _descriptorPayload.Length, 0);
     }
 
-    /// <summary>A data frame with one reading of every channel, in real units; advances <see cref="Sequence"/>.</summary>
+    /// <summary>A data frame: one reading of every channel, in real units. Advances <see cref="Sequence"/>.</summary>
     /// <param name="readings">As many as there are channels; int16 samples are rounded and saturated.</param>
     /// <param name="timeUs">The sender's clock.</param>
     /// <returns>Bytes for the wire with their delimiter, valid until the next call.</returns>

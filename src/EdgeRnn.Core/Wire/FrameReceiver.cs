@@ -48,7 +48,7 @@ public sealed class FrameReceiver : LineReceiver
                 if (!Describe(frame))
                     return LineAnswer.Refused;
             }
-            else if (frame.Payload.Length != (frame.Type == FrameType.End ? 0 : _scales.Length * Descriptor.SizeOf(_sampleType)))
+            else if (frame.Payload.Length != PayloadLength(frame.Type))
             {
                 _account.BadChunk(); // whole, but not what its own descriptor says
             }
@@ -58,6 +58,9 @@ public sealed class FrameReceiver : LineReceiver
             }
         }
     }
+
+    private int PayloadLength(FrameType type) =>
+        type == FrameType.Data ? _scales.Length * Descriptor.SizeOf(_sampleType) : 0;
 
     private bool Describe(in Frame frame)
     {
@@ -73,7 +76,7 @@ public sealed class FrameReceiver : LineReceiver
         var reader = new DescriptorReader(payload);
         if (reader.Error is null && reader.Channels != _scales.Length)
         {
-            Refusal = $"the line carries {reader.Channels} channels, and the model reads {_scales.Length}";
+            Refusal = $"the line carries {reader.Channels} channels, and the model reads {_scales.Length}{Remedy}";
             return false;
         }
         for (int c = 0; reader.Next(out _, out _, out float scale); c++)

@@ -16,9 +16,13 @@ public enum LineAnswer
     Refused,
 }
 
-/// <summary>Bytes of a line to readings and counts; the same for every cut of the same bytes. Allocates only to refuse.</summary>
+/// <summary>
+/// Bytes of a line to readings and counts; the same for every cut of the same bytes. Allocates only to refuse.
+/// </summary>
 public abstract class LineReceiver
 {
+    private protected const string Remedy = "; use the model that was trained for this sensor";
+
     private readonly float[] _readings;
 
     private protected LineReceiver(int channels) => _readings = new float[channels];
@@ -32,10 +36,12 @@ public abstract class LineReceiver
     /// <summary>The number of the last reading.</summary>
     public uint Sequence { get; private protected set; }
 
-    /// <summary>The sender's clock at the last reading, carried on beyond 2^32 µs; -1 where the line has none.</summary>
+    /// <summary>The sender's clock in µs, carried on beyond 2^32; -1 where the line has none.</summary>
     public long DeviceUs { get; private protected set; } = -1;
 
-    /// <summary>Whether the last reading does not follow the one before it: readings are missing, or the sender began again.</summary>
+    /// <summary>
+    /// Whether the last reading does not follow the one before it: readings are missing, or the sender began again.
+    /// </summary>
     public bool Interrupted { get; private protected set; }
 
     /// <summary>After <see cref="LineAnswer.Refused"/>: a sentence.</summary>

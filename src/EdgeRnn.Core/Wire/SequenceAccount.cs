@@ -16,10 +16,14 @@ internal enum FrameOrder
     Duplicate,
 }
 
-/// <summary>Keeps <see cref="LineCounts"/> from the sequence numbers of good frames and from the bad chunks between them.</summary>
+/// <summary>
+/// Keeps <see cref="LineCounts"/> from the sequence numbers of good frames and from the bad chunks between them.
+/// </summary>
 internal sealed class SequenceAccount(LineCounts counts)
 {
-    /// <summary>A data frame at most so far behind was repeated on the way; further behind, the sender counts anew.</summary>
+    /// <summary>
+    /// A data frame at most so far behind was repeated on the way; further behind, the sender counts anew.
+    /// </summary>
     private const int DuplicateReach = 32;
 
     private bool _inSession;

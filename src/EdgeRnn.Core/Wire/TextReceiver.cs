@@ -103,7 +103,7 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     }
 
     private void Refuse() =>
-        Refusal = $"the line carries {_wrongWidth} numbers a row, and the model reads {Readings.Length}";
+        Refusal = $"the line carries {_wrongWidth} numbers a row, and the model reads {Readings.Length}{Remedy}";
 
     /// <summary>Parses a row into <see cref="LineReceiver.Readings"/> and gives the number of its cells.</summary>
     private int Parse(ReadOnlySpan<byte> line, out bool anyNumber, out bool allNumbers)
@@ -127,7 +127,7 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
         return width;
     }
 
-    /// <summary>One separator is spaces with at most one comma, semicolon or tab among them, so an empty cell stays one.</summary>
+    /// <summary>Spaces with at most one comma, semicolon or tab among them are one separator.</summary>
     private static ReadOnlySpan<byte> SkipSeparator(ReadOnlySpan<byte> line)
     {
         line = line.TrimStart((byte)' ');
@@ -139,7 +139,8 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     private static bool TryParseNumber(ReadOnlySpan<byte> cell, out float value)
     {
         // What Arduino's print() writes for numbers that are none; the session replaces them by the channel's mean.
-        if (cell.SequenceEqual("nan"u8) || cell.SequenceEqual("inf"u8) || cell.SequenceEqual("-inf"u8) || cell.SequenceEqual("ovf"u8))
+        if (cell.SequenceEqual("nan"u8) || cell.SequenceEqual("ovf"u8)
+            || cell.SequenceEqual("inf"u8) || cell.SequenceEqual("-inf"u8))
         {
             value = float.NaN;
             return true;

@@ -26,6 +26,8 @@ public partial class HostLineTests
         Assert.Equal(result.Expected, result.Matches);
         Assert.True(result.Expected > 0);
         Assert.Equal((800, 800, 0), (result.Account.Expected, result.Account.Delivered, result.Account.Noise));
+        if (HostRun.IsNative)
+            Assert.Equal(0, result.Account.AllocatedBytes);
     }
 
     [Fact]
@@ -36,7 +38,8 @@ public partial class HostLineTests
         var text = new StringBuilder("hello\n");
         foreach (float[] row in readings.Chunk(4))
             text.AppendLine(string.Join(", ", row.Select(r => r.ToString("R", CultureInfo.InvariantCulture))));
-        var run = HostRun.Of(Encoding.UTF8.GetBytes(text.ToString()), "--model", file.Name, "--port", "-", "--input", "text");
+        byte[] input = Encoding.UTF8.GetBytes(text.ToString());
+        var run = HostRun.Of(input, "--model", file.Name, "--port", "-", "--input", "text");
         Assert.Equal(0, run.ExitCode);
         Assert.Equal(10, run.Output.Length);
 
@@ -47,10 +50,11 @@ public partial class HostLineTests
             if (!stream.Step(row))
                 continue;
             var decision = JsonDocument.Parse(run.Output[index]).RootElement;
-            Assert.Equal(
-                (index, index * 5 + 4, stream.Label, stream.Class, stream.Score),
-                (decision.GetProperty("index").GetInt32(), decision.GetProperty("sequence").GetInt32(),
-                    decision.GetProperty("label").GetString(), decision.GetProperty("class").GetInt32(), decision.GetProperty("score").GetSingle()));
+            Assert.Equal(index, decision.GetProperty("index").GetInt32());
+            Assert.Equal(index * 5 + 4, decision.GetProperty("sequence").GetInt32());
+            Assert.Equal(stream.Label, decision.GetProperty("label").GetString());
+            Assert.Equal(stream.Class, decision.GetProperty("class").GetInt32());
+            Assert.Equal(stream.Score, decision.GetProperty("score").GetSingle());
             Assert.Equal(JsonValueKind.Null, decision.GetProperty("device_us").ValueKind);
             index++;
         }
@@ -69,9 +73,11 @@ public partial class HostLineTests
             if (i != 4)
                 bytes.AddRange(frame);
         }
-        var run = HostRun.Of([.. bytes, .. encoder.EncodeEnd(0)], "--model", file.Name, "--port", "stdin", "--exit-at-end");
+        bytes.AddRange(encoder.EncodeEnd(0));
+        var run = HostRun.Of([.. bytes], "--model", file.Name, "--port", "stdin", "--exit-at-end");
         Assert.Equal(0, run.ExitCode);
-        Assert.Equal([14, 24], run.Output.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("sequence").GetInt32()));
+        var decisions = run.Output.Select(line => JsonDocument.Parse(line).RootElement);
+        Assert.Equal([14, 24], decisions.Select(decision => decision.GetProperty("sequence").GetInt32()));
         Assert.Equal((30, 29, 1), Counted(run.Errors[^1], "expected", "delivered", "lost"));
     }
 
@@ -105,13 +111,18 @@ public partial class HostLineTests
         "random",
         [.. Enumerable.Range(0, model.InputSize).Select(i => $"c{i}")],
         model.Labels,
-        [.. Enumerable.Range(0, count).Select(i => new Sequence(RandomModels.Readings((ulong)i, model, steps), steps, 0))]);
+        [
+            .. Enumerable.Range(0, count)
+                .Select(i => new Sequence(RandomModels.Readings((ulong)i, model, steps), steps, 0)),
+        ]);
 
     private static (long, long, long) Counted(string account, string first, string second, string third)
     {
         var json = JsonDocument.Parse(account).RootElement;
         Assert.True(json.GetProperty("final").GetBoolean());
-        return (json.GetProperty(first).GetInt64(), json.GetProperty(second).GetInt64(), json.GetProperty(third).GetInt64());
+        return (Count(first), Count(second), Count(third));
+
+        long Count(string name) => json.GetProperty(name).GetInt64();
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -64,17 +64,18 @@ public sealed class HostRefusalTests : IDisposable
     // Root, as whom these tests may run, is forbidden nothing.
     [Fact]
     public void A_forbidden_port_is_named() =>
-        Assert.StartsWith("/dev/ttyUSB0 may not be read by this user", LinuxPort.Explain("/dev/ttyUSB0", Libc.EACCES), StringComparison.Ordinal);
+        Assert.StartsWith("x may not be read by this user", LinuxPort.Explain("x", Libc.EACCES));
 
     [Fact]
     public void A_model_that_is_missing_or_broken_is_named()
     {
         AssertFails(HostRun.Of([], "--model", "/no/such.ernn", "--port", "-"), "there is no model /no/such.ernn");
-        AssertFails(HostRun.Of([], "--model", Path.GetTempPath(), "--port", "-"), $"{Path.GetTempPath()} cannot be read");
+        string folder = Path.GetTempPath();
+        AssertFails(HostRun.Of([], "--model", folder, "--port", "-"), $"{folder} cannot be read");
         byte[] bytes = File.ReadAllBytes(_file.Name);
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(_file.Name, bytes);
-        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-"), $"{_file.Name} is not a model this program can use");
+        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-"), $"{_file.Name} is not a model this program");
     }
 
     [Fact]
@@ -85,14 +86,15 @@ public sealed class HostRefusalTests : IDisposable
         AssertFails(run with { Errors = run.Errors[..^1] }, "the line carries 3 channels, and the model reads 2");
         Assert.StartsWith("{\"final\":true", run.Errors[^1], StringComparison.Ordinal);
 
-        run = HostRun.Of(Encoding.UTF8.GetBytes("1,2,3\n1,2,3\n"), "--model", _file.Name, "--port", "-", "--input", "text");
+        byte[] rows = Encoding.UTF8.GetBytes("1,2,3\n1,2,3\n");
+        run = HostRun.Of(rows, "--model", _file.Name, "--port", "-", "--input", "text");
         AssertFails(run with { Errors = run.Errors[..^1] }, "the line carries 3 numbers a row, and the model reads 2");
     }
 
     [Fact]
     public void Help_and_version_are_printed()
     {
-        Assert.Contains(HostRun.Of([], "--help").Output, line => line.Contains("--exit-at-end", StringComparison.Ordinal));
+        Assert.Contains("  --exit-at-end", string.Join('\n', HostRun.Of([], "--help").Output));
         Assert.StartsWith("edgernn-host ", Assert.Single(HostRun.Of([], "--version").Output), StringComparison.Ordinal);
     }
 

@@ -7,9 +7,13 @@ namespace EdgeRnn.Tests.Host;
 public sealed record HostRun(int ExitCode, string[] Output, string[] Errors)
 {
     /// <summary>The host on this runtime, or what EDGERNN_HOST names: a native binary, an emulator with one.</summary>
-    public static string[] Command { get; } = Environment.GetEnvironmentVariable("EDGERNN_HOST") is { Length: > 0 } words
-        ? words.Split(' ')
-        : ["dotnet", Path.Combine(AppContext.BaseDirectory, "edgernn-host.dll")];
+    public static string[] Command { get; } =
+        Environment.GetEnvironmentVariable("EDGERNN_HOST") is { Length: > 0 } words
+            ? words.Split(' ')
+            : ["dotnet", Path.Combine(AppContext.BaseDirectory, "edgernn-host.dll")];
+
+    /// <summary>Whether the host is native code, where nothing at all may be allocated while streaming.</summary>
+    public static bool IsNative => Command[0] != "dotnet";
 
     /// <summary>Runs the host until it ends.</summary>
     /// <param name="input">Bytes for its standard input.</param>

@@ -7,12 +7,14 @@ namespace EdgeRnn.Cli;
 
 /// <summary>A line that the host writes for each decision.</summary>
 public sealed record HostDecision(
-    long Index, long Step, long Sequence, string? Label, int Class, float Score, long? DeviceUs, long HostUs, int Bridged);
+    long Index, long Step, long Sequence, string? Label, int Class, float Score, long? DeviceUs, long HostUs,
+    int Bridged);
 
 /// <summary>The host's last line, on standard error.</summary>
 public sealed record HostAccount(
-    long Expected, long Delivered, long Lost, long Damaged, long Noise, long Duplicates, long Restarts, long Undescribed,
-    long Steps, long Decisions, long DroppedOutput, long ReplacedReadings, long AllocatedBytes, long Collections);
+    long Expected, long Delivered, long Lost, long Damaged, long Noise, long Duplicates, long Restarts,
+    long Undescribed, long Steps, long Decisions, long DroppedOutput, long ReplacedReadings, long AllocatedBytes,
+    long Collections);
 
 /// <summary>An <c>edgernn-host</c> at work on a <see cref="VirtualLine"/>.</summary>
 public sealed class HostProcess : IDisposable
@@ -51,7 +53,11 @@ public sealed class HostProcess : IDisposable
     /// <param name="options">Further options of the host.</param>
     /// <exception cref="UserException">The program cannot be started.</exception>
     public static HostProcess Start(
-        IReadOnlyList<string> command, string modelPath, VirtualLine line, Action<HostDecision> onDecision, params string[] options)
+        IReadOnlyList<string> command,
+        string modelPath,
+        VirtualLine line,
+        Action<HostDecision> onDecision,
+        params string[] options)
     {
         var start = new ProcessStartInfo(command[0])
         {
@@ -59,7 +65,8 @@ public sealed class HostProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string argument in command.Skip(1).Concat(["--model", modelPath, "--port", line.PortName]).Concat(options))
+        string[] arguments = [.. command.Skip(1), "--model", modelPath, "--port", line.PortName, .. options];
+        foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         try
         {
@@ -69,7 +76,8 @@ public sealed class HostProcess : IDisposable
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
         {
-            throw new UserException($"The host '{string.Join(' ', command)}' cannot be started: {e.Message}; build it, or name it with --host.", e);
+            throw new UserException(
+                $"The host '{string.Join(' ', command)}' cannot be started: {e.Message}; name it with --host.", e);
         }
     }
 
@@ -78,7 +86,7 @@ public sealed class HostProcess : IDisposable
     public HostAccount WaitForEnd(TimeSpan patience)
     {
         if (!_process.WaitForExit(patience))
-            throw new UserException($"The host did not end within {patience.TotalSeconds:0} seconds of the end of the stream.");
+            throw new UserException($"The host did not end within {patience.TotalSeconds:0} s of the stream's end.");
         Task.WaitAll(_decisions, _errors);
         if (_process.ExitCode != 0)
             throw new UserException($"The host failed: {string.Join(' ', _sentences)}");

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace EdgeRnn.Cli;
 
-/// <summary>A pseudo-terminal pair: this program has the master, and holds the slave open as a plugged-in device would.</summary>
+/// <summary>
+/// A pseudo-terminal pair: this program has the master, and holds the slave open as a plugged-in device would.
+/// </summary>
 internal sealed partial class PseudoTerminal : VirtualLine
 {
     private const int ReadWriteNoControl = 0x102; // O_RDWR | O_NOCTTY
@@ -52,7 +54,7 @@ internal sealed partial class PseudoTerminal : VirtualLine
         _ = Native.Close(_master);
     }
 
-    /// <summary>Waits at most a few milliseconds: the kernel does not wake a master for every byte its slave takes.</summary>
+    /// <summary>Waits, but not for long: the kernel does not wake a master for every byte its slave takes.</summary>
     private unsafe void WaitUntilWritable()
     {
         const int TimeoutMs = 2;

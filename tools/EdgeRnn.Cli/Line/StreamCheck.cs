@@ -11,13 +11,13 @@ namespace EdgeRnn.Cli;
 /// <param name="Matches">Decisions of the host that are equal: the class, and the score to the bit.</param>
 /// <param name="PredictionMatches">Decisions whose class is that of the predictions file; null without one.</param>
 /// <param name="FirstDifference">A sentence about the first decision that differs, or null.</param>
-/// <param name="MicrosecondsPerStep">The host's time from its first decision to its last, over the steps between.</param>
+/// <param name="MicrosecondsPerStep">The host's time from its first decision to its last, over the steps.</param>
 /// <param name="Account">The host's own account.</param>
 public sealed record StreamCheckResult(
     int Sequences, long Expected, long Matches, long? PredictionMatches, string? FirstDifference,
     double MicrosecondsPerStep, HostAccount Account)
 {
-    /// <summary>Whether every decision was equal, no reading was missing and nothing was allocated while streaming.</summary>
+    /// <summary>Whether every decision was equal, no reading was missing and nothing was allocated.</summary>
     public bool Passed => Matches == Expected && Account.Decisions == Expected && Account.Expected == Account.Delivered
         && Account.AllocatedBytes == 0 && (PredictionMatches is null || PredictionMatches == Sequences);
 }
@@ -38,7 +38,11 @@ public static class StreamCheck
     /// <param name="predictions">Classes that <c>evaluate --predictions</c> gave for the sequences, or null.</param>
     /// <exception cref="UserException">The check cannot be made; the message says why.</exception>
     public static StreamCheckResult Run(
-        string modelPath, SequenceDataset data, int count, IReadOnlyList<string> hostCommand, IReadOnlyList<int>? predictions = null)
+        string modelPath,
+        SequenceDataset data,
+        int count,
+        IReadOnlyList<string> hostCommand,
+        IReadOnlyList<int>? predictions = null)
     {
         var session = RnnSession.Load(modelPath);
         var sequences = data.Sequences.Take(count).ToArray();
@@ -62,9 +66,12 @@ public static class StreamCheck
 
         var expected = Offline(session, sequences);
         (long matches, string? difference) = Compare(decisions, expected);
+        long? asPredicted = windowStarts is null || predictions is null
+            ? null
+            : AsPredicted(decisions, session.Model.Window, windowStarts, predictions);
         return new(
-            sequences.Length, expected.Count, matches, windowStarts is null ? null : Compare(decisions, windowStarts, predictions!, session.Model),
-            difference, MicrosecondsPerStep(decisions), account);
+            sequences.Length, expected.Count, matches, asPredicted, difference, MicrosecondsPerStep(decisions),
+            account);
     }
 
     /// <summary>Class and score of every window of the sequences laid end to end, each computed alone.</summary>
@@ -102,25 +109,28 @@ public static class StreamCheck
             if (decision.Step == wanted.Step && decision.Class == wanted.Class && decision.Score.Equals(wanted.Score))
                 matches++;
             else
-                difference ??= $"decision {decision.Index}: the host says class {decision.Class} with {decision.Score:R} at step "
-                    + $"{decision.Step}, evaluation says class {wanted.Class} with {wanted.Score:R} at step {wanted.Step}";
+                difference ??= $"decision {decision.Index}: the host says class {decision.Class} with "
+                    + $"{decision.Score:R} at step {decision.Step}, evaluation says class {wanted.Class} with "
+                    + $"{wanted.Score:R} at step {wanted.Step}";
         }
         if (decisions.Count != expected.Count)
             difference ??= $"the host made {decisions.Count} decisions, expected {expected.Count}";
         return (matches, difference);
     }
 
-    private static long Compare(List<HostDecision> decisions, long[] windowStarts, IReadOnlyList<int> predictions, RnnModel model)
+    private static long AsPredicted(
+        List<HostDecision> decisions, int window, long[] windowStarts, IReadOnlyList<int> predictions)
     {
-        var classes = decisions.ToDictionary(d => d.Step - model.Window + 1, d => d.Class);
-        return windowStarts.Where((start, i) => classes.TryGetValue(start, out int found) && found == predictions[i]).LongCount();
+        var classes = decisions.ToDictionary(d => d.Step - window + 1, d => d.Class);
+        return windowStarts.Index().LongCount(w => classes.TryGetValue(w.Item, out int c) && c == predictions[w.Index]);
     }
 
     /// <summary>The step at which each sequence begins, where every sequence is one of the model's windows.</summary>
     private static long[] StartsOf(Sequence[] sequences, RnnModel model, int predictions)
     {
-        if (model.StreamMode == StreamMode.Continuous || sequences.Any(s => s.Steps != model.Window) || model.Window % model.Hop != 0)
-            throw new UserException("Predictions can be compared only where every sequence is exactly one window of the model.");
+        if (model.StreamMode == StreamMode.Continuous || sequences.Any(s => s.Steps != model.Window)
+            || model.Window % model.Hop != 0)
+            throw new UserException("Predictions can be compared only where each sequence is one window of the model.");
         if (predictions < sequences.Length)
             throw new UserException($"The predictions have {predictions} rows, expected at least {sequences.Length}.");
         return [.. sequences.Select((_, i) => (long)i * model.Window)];

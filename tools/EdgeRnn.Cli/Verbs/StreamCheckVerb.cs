@@ -6,32 +6,50 @@ using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Cli;
 
-/// <summary><c>edgernn stream-check</c>: the board's own binary against the offline evaluation, label by label.</summary>
+/// <summary><c>edgernn stream-check</c>: the board's own binary against the offline evaluation.</summary>
 public static class StreamCheckVerb
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
 
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
         var model = SharedOptions.Model();
-        var data = new Option<string>("--data") { Description = "The sequences to play, as kind:path.", Required = true };
-        var count = new Option<int>("--count") { Description = "How many of them, from the first [all].", DefaultValueFactory = _ => int.MaxValue };
-        var host = new Option<string>("--host") { Description = "The host with what goes before it, split at spaces.", DefaultValueFactory = _ => "edgernn-host" };
-        var predictions = new Option<string?>("--predictions") { Description = "A file that evaluate --predictions wrote, to be held against the labels." };
+        var data = SharedOptions.Data("--data", "The sequences to play.", required: true);
+        var count = SharedOptions.Whole("--count", "How many of them, from the first (default: all).", 1, int.MaxValue);
+        var host = new Option<string>("--host")
+        {
+            HelpName = "PROGRAM",
+            Description = "The host with what goes before it, split at spaces.",
+            DefaultValueFactory = _ => "edgernn-host",
+        };
+        var predictions = new Option<string?>("--predictions")
+        {
+            HelpName = "FILE",
+            Description = "What evaluate --predictions wrote, to be held against the labels.",
+        };
         var json = SharedOptions.Json();
-        var command = new Command("stream-check", "Stream sequences through edgernn-host over a virtual serial line and compare every label with the offline evaluation.")
+        const string Summary = "Stream sequences through edgernn-host over a virtual serial line, and compare every "
+            + "label with the offline evaluation.";
+        var command = new Command("stream-check", Summary)
         {
             model, data, count, host, predictions, json,
         };
         command.SetAction(parsed =>
         {
             string path = parsed.GetRequiredValue(model);
-            var sequences = DataSpec.Load(parsed.GetRequiredValue(data)).AlignedTo(SharedOptions.LoadModel(path));
+            var sequences = parsed.GetRequiredValue(data)!.Load().AlignedTo(SharedOptions.LoadModel(path));
             var result = StreamCheck.Run(
-                path, sequences, parsed.GetValue(count), HostCommand(parsed.GetRequiredValue(host)),
+                path,
+                sequences,
+                parsed.GetValue(count) ?? int.MaxValue,
+                HostCommand(parsed.GetRequiredValue(host)),
                 parsed.GetValue(predictions) is { } file ? ReadPredictions(file) : null);
-            parsed.InvocationConfiguration.Output.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
+            var output = parsed.InvocationConfiguration.Output;
+            output.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
             return result.Passed ? 0 : 1;
         });
         return command;
@@ -61,20 +79,27 @@ public static class StreamCheckVerb
         int column = lines.Length == 0 ? -1 : Array.IndexOf(lines[0].Split(','), "predicted");
         if (column < 0)
             throw new UserException($"'{path}' has no column 'predicted'; make it with evaluate --predictions.");
-        return [.. lines.Skip(1).Select((line, i) =>
-            line.Split(',') is { } cells && cells.Length > column && int.TryParse(cells[column], CultureInfo.InvariantCulture, out int value)
+        return [.. lines.Skip(1).Select(line => line.Split(',').ElementAtOrDefault(column)).Select((cell, row) =>
+            int.TryParse(cell, CultureInfo.InvariantCulture, out int value)
                 ? value
-                : throw new UserException($"'{path}', row {i + 1}: 'predicted' is not a number."))];
+                : throw new UserException($"'{path}', row {row + 1}: 'predicted' is not a number."))];
     }
 
     private static string Describe(StreamCheckResult result)
     {
         var account = result.Account;
-        string text = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{result.Matches:N0} of {result.Expected:N0} decisions equal to the bit; {account.Delivered:N0} of {account.Expected:N0} readings delivered, {account.Lost} lost, {account.Damaged} damaged; {account.AllocatedBytes} bytes allocated; {result.MicrosecondsPerStep:0.00} µs a step");
+        List<FormattableString> parts =
+        [
+            $"{result.Matches:N0} of {result.Expected:N0} decisions equal to the bit",
+            $"{account.Delivered:N0} of {account.Expected:N0} readings delivered",
+            $"{account.Lost:N0} lost, {account.Damaged:N0} damaged",
+            $"{account.AllocatedBytes:N0} bytes allocated",
+            $"{result.MicrosecondsPerStep:0.00} µs a step",
+        ];
         if (result.PredictionMatches is { } matches)
-            text += string.Create(CultureInfo.InvariantCulture, $"; {matches:N0} of {result.Sequences:N0} labels as predicted");
-        return result.FirstDifference is null ? text : $"{text}{Environment.NewLine}first difference: {result.FirstDifference}";
+            parts.Add($"{matches:N0} of {result.Sequences:N0} labels as predicted");
+        if (result.FirstDifference is { } difference)
+            parts.Add($"first difference: {difference}");
+        return string.Join("; ", parts.Select(FormattableString.Invariant));
     }
 }
