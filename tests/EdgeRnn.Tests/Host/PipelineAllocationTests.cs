@@ -1,3 +1,4 @@
+using EdgeRnn.Host.Pipeline;
 using EdgeRnn.Runtime;
 using EdgeRnn.Wire;
 using Xunit;
@@ -30,6 +31,18 @@ public class PipelineAllocationTests
             Pump(rows, text, stream);
         }));
         Assert.True(receiver.Counts.Delivered >= 400);
+    }
+
+    [Fact]
+    public void The_meter_of_the_host_sees_what_any_thread_allocates()
+    {
+        var meter = new AllocationMeter();
+        Assert.Equal(0, meter.Stop(out _));
+        meter.Start();
+        var other = new Thread(() => GC.KeepAlive(new byte[100_000]));
+        other.Start();
+        other.Join();
+        Assert.InRange(meter.Stop(out _), 100_000, long.MaxValue);
     }
 
     private static byte[] Frames(RnnModel model, float[] readings, ushort stream)
