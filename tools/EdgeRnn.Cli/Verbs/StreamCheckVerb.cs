@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using EdgeRnn.Trainer;
-using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Cli;
 
