@@ -50,7 +50,7 @@ internal sealed record DemoFigures
 internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string folder, bool force, CancellationToken cancellation)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(150);
 
     /// <summary>Runs it.</summary>
     /// <param name="hostCommand">The host, or null to look for it.</param>
@@ -147,13 +147,14 @@ internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string 
         return (view.Decisions, account, microseconds);
     }
 
-    /// <summary>Time of the network's step alone: the median window of the second round, when all is compiled.</summary>
+    /// <summary>Time of the network's step alone: the median window of the last round, when all is compiled.</summary>
     private static double TimeSteps(RnnModel model, SequenceDataset data)
     {
+        const int Rounds = 4; // the compiler goes over its code three times, each after a pause
         var session = new RnnSession(model);
         var scores = new float[model.Labels.Count];
         var windows = new double[data.Count];
-        for (int round = 0; round < 2; round++)
+        for (int round = 0; round < Rounds; round++)
         {
             for (int i = 0; i < data.Count; i++)
             {

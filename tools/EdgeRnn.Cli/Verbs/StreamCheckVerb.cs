@@ -54,10 +54,10 @@ public static class StreamCheckVerb
         return command;
     }
 
-    /// <summary>The words of a host command; a managed <c>.dll</c> is run by <c>dotnet</c>.</summary>
+    /// <summary>The words of a host command, or a single file; a managed <c>.dll</c> is run by <c>dotnet</c>.</summary>
     public static IReadOnlyList<string> HostCommand(string text)
     {
-        string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] words = File.Exists(text) ? [text] : text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length == 0)
             throw new UserException("--host is empty; name the edgernn-host program.");
         return words[0].EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? ["dotnet", .. words] : words;
