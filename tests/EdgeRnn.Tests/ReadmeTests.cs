@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using EdgeRnn.Runtime;
+using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
+using Xunit;
+
+namespace EdgeRnn.Tests;
+
+/// <summary>What the README says is so: its commands run, its C# compiles and its links lead somewhere.</summary>
+public sealed partial class ReadmeTests
+{
+    private const int Rate = 50;
+
+    private static readonly string Text = File.ReadAllText(Path.Combine(Repository.Root, "README.md")).ReplaceLineEndings("\n");
+
+    [Fact]
+    public void It_stays_short() => Assert.InRange(Text.Split('\n').Length, 1, 249);
+
+    [Fact]
+    public void Its_links_lead_somewhere() => Assert.All(
+        Link().Matches(Text), link => Assert.True(File.Exists(Path.Combine(Repository.Root, link.Groups[1].Value)), link.Value));
+
+    [Fact]
+    public void Its_commands_run_one_after_another()
+    {
+        var folder = Directory.CreateTempSubdirectory("edgernn-readme-");
+        try
+        {
+            MakeRecordings(Path.Combine(folder.FullName, "recordings"), files: 6, seed: 1);
+            MakeRecordings(Path.Combine(folder.FullName, "later"), files: 2, seed: 2);
+            string[] commands = [.. Tested().Matches(Text).SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
+            Assert.Equal(6, commands.Length);
+            string output = "";
+            foreach (string command in commands)
+                output = Run(folder.FullName, command);
+            // The last one is the host, reading a swipe.
+            Assert.Contains("\"label\":\"swipe\"", output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Its_csharp_is_the_body_of_this_test()
+    {
+        var data = DataSpec.Load("synthetic:motion?count=6");
+        var model = Network.Parse("gru:4,dense:6", 6).ToModel(data);
+        string path = Path.GetTempFileName();
+        ModelWriter.Save(path, model, overwrite: true);
+        var sequence = data.Sequences[0];
+        float[][] readings = [.. Enumerable.Range(0, sequence.Steps).Select(t => sequence.Values.Slice(6 * t, 6).ToArray())];
+
+        // README begins
+        var session = RnnSession.Load(path);
+        var scores = new float[session.Model.Labels.Count];
+        foreach (float[] reading in readings)
+            session.Step(reading, scores);
+        string label = session.Model.Labels[Array.IndexOf(scores, scores.Max())];
+        // README ends
+
+        File.Delete(path);
+        Assert.Equal(Evaluator.Evaluate(model, data, keepPredictions: true).Predictions[0].Scores, scores);
+        Assert.Contains(label, data.Labels);
+        string source = File.ReadAllText(Path.Combine(Repository.Root, "tests/EdgeRnn.Tests/ReadmeTests.cs")).ReplaceLineEndings("\n");
+        Assert.Equal(Lines(Body().Match(source).Groups[1].Value), Lines(CSharp().Match(Text).Groups[1].Value));
+    }
+
+    private static string[] Lines(string code) => [.. code.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
+
+    /// <summary>Runs a command as a shell in <paramref name="folder"/> would; both programs lie beside the tests.</summary>
+    private static string Run(string folder, string command)
+    {
+        string[] words = [.. Word().Matches(command).Select(word => word.Value.Trim('"'))];
+        Assert.Contains(words[0], new[] { "edgernn", "edgernn-host" });
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, words[0] + ".dll"), .. words[1..]])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{command}\n{output}\n{error.Result}");
+        return output;
+    }
+
+    /// <summary>Two seconds a file of what the README's sensor may have read.</summary>
+    private static void MakeRecordings(string folder, int files, int seed)
+    {
+        var random = new Random(seed);
+        foreach (string label in new[] { "circle", "rest", "swipe" })
+        {
+            Directory.CreateDirectory(Path.Combine(folder, label));
+            for (int file = 1; file <= files; file++)
+            {
+                double phase = random.NextDouble(), size = 0.8 + 0.4 * random.NextDouble();
+                var text = new StringBuilder("ax,ay,az\n");
+                for (int t = 0; t < 2 * Rate; t++)
+                {
+                    double turn = 2 * Math.PI * (phase + (double)t / Rate);
+                    double x = label == "rest" ? 0 : size * Math.Sin(turn);
+                    double z = label == "circle" ? size * Math.Cos(turn) : 0;
+                    double Noise() => 0.05 * (random.NextDouble() - 0.5);
+                    text.Append(CultureInfo.InvariantCulture, $"{x + Noise():0.000},{Noise():0.000},{z - 1 + Noise():0.000}\n");
+                }
+
+                File.WriteAllText(Path.Combine(folder, label, $"{file:00}.csv"), text.ToString());
+            }
+        }
+    }
+
+    [GeneratedRegex(@"<!-- tested -->\n```sh\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Tested();
+
+    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex CSharp();
+
+    [GeneratedRegex(@"// README begins\n(.*?)// README ends", RegexOptions.Singleline)]
+    private static partial Regex Body();
+
+    [GeneratedRegex(@"""[^""]*""|\S+")]
+    private static partial Regex Word();
+
+    [GeneratedRegex(@"\]\(([^)#:]+)\)")]
+    private static partial Regex Link();
+}
