@@ -1,16 +1,18 @@
 using EdgeRnn.AotSmoke;
 using EdgeRnn.Runtime.Kernels;
 
-// EdgeRnn.AotSmoke --print-hashes | HASHES [MODEL.ernn …]
+// EdgeRnn.AotSmoke --print-hashes | --steps MODEL.ernn N | HASHES [MODEL.ernn …]
 // Repeats, in the code that the ahead-of-time compiler makes, what the unit tests show of the code that the JIT makes.
 if (args is ["--print-hashes"])
 {
     Exactness.Print(Console.Out);
     return 0;
 }
+if (args is ["--steps", var model, var count])
+    return Steps.Run(model, count);
 if (args.Length == 0)
 {
-    Console.Error.WriteLine("Usage: EdgeRnn.AotSmoke --print-hashes | HASHES [MODEL.ernn ...]");
+    Console.Error.WriteLine("Usage: EdgeRnn.AotSmoke --print-hashes | --steps MODEL.ernn N | HASHES [MODEL.ernn ...]");
     return 2;
 }
 
