@@ -50,7 +50,7 @@ public sealed class Measurement
     }
 
     /// <summary>Warms up until the JIT has nothing left to improve, then measures.</summary>
-    public void Run()
+    public void Run(CancellationToken cancellation = default)
     {
         // Tiered compilation recompiles what ran 30 times in the background, 100 ms after the last new method; the
         // instrumented tier lies between. A few rounds with pauses pass through all tiers.
@@ -64,6 +64,7 @@ public sealed class Measurement
         GC.WaitForPendingFinalizers();
         for (int turn = 0; turn < _turns; turn++)
         {
+            cancellation.ThrowIfCancellationRequested();
             foreach (var track in _tracks)
                 track.Turn(record: true);
         }

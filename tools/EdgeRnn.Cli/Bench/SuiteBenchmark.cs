@@ -17,16 +17,19 @@ public static class SuiteBenchmark
     /// <param name="steps">Steps to time of each session.</param>
     /// <param name="names">The models, such as <c>AC</c>.</param>
     /// <param name="progress">Told before each model.</param>
-    public static SuiteResult Run(int steps, string names, Action<string> progress)
+    /// <param name="cancellation">Asks to stop.</param>
+    public static SuiteResult Run(int steps, string names, Action<string> progress, CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(progress);
         var results = new List<SuiteModelResult>();
         double clockNs = 0;
-        foreach (var model in Select(names))
+        SuiteModel[] models = [.. Select(names)];
+        foreach (var model in models)
         {
             progress($"{model.Name}: {model.Inputs} inputs, {model.Net}");
             var measurement = new Measurement(steps);
-            results.Add(Measure(model, measurement));
+            results.Add(Measure(model, measurement, cancellation));
             clockNs = measurement.ClockNs;
         }
         return new(
@@ -60,7 +63,8 @@ public static class SuiteBenchmark
         || (model.Precision == Precision.Int8
             && model.Layers.All(layer => !layer.IsRecurrent || layer.Kind == LayerKind.Lstm));
 
-    private static SuiteModelResult Measure(SuiteModel suite, Measurement measurement)
+    private static SuiteModelResult Measure(
+        SuiteModel suite, Measurement measurement, CancellationToken cancellation)
     {
         RnnModel float32 = suite.Create(Precision.Float32), int8 = suite.Create(Precision.Int8);
         var int8x16 = suite.Create(Precision.Int8x16);
@@ -74,7 +78,7 @@ public static class SuiteBenchmark
         int a = measurement.Add(ours), b = measurement.Add(peerFloat);
         int c = measurement.Add(oursInt8x16), d = measurement.Add(oursFloat);
         int? e = peerInt8 is null ? null : measurement.Add(peerInt8);
-        measurement.Run();
+        measurement.Run(cancellation);
 
         StepTimes us = measurement.TimesOf(a), peerFloatUs = measurement.TimesOf(b);
         StepTimes int8x16Us = measurement.TimesOf(c), floatUs = measurement.TimesOf(d);

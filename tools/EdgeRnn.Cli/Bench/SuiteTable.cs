@@ -11,10 +11,11 @@ public static class SuiteTable
     {
         ArgumentNullException.ThrowIfNull(result);
         var text = new StringBuilder();
-        Line($"{result.Processor}; kernel {result.Kernel}; EdgeRnn {result.Versions.Edgernn}, .NET {result.Versions.Dotnet},");
-        Line($"ONNX Runtime {result.Versions.Onnxruntime}; {result.Steps:N0} steps each, one thread, batch 1, softmax included.");
-        Line($"Microseconds a step. Median: blocks of 100 steps. p99, p99.9, max: single steps,");
-        Line($"less {result.ClockNs:0} ns for the clock. Sessions take turns of 1,000 steps.");
+        Line($"{result.Processor}; kernel {result.Kernel}");
+        Line($"EdgeRnn {result.Versions.Edgernn}, .NET {result.Versions.Dotnet}, ONNX Runtime {result.Versions.Onnxruntime}");
+        Line($"{result.Steps:N0} steps each, one thread, batch 1, state kept, softmax included.");
+        Line($"Microseconds a step. Median: of blocks of 100 steps. p99, p99.9, max: of");
+        Line($"single steps, less {result.ClockNs:0} ns for the clock. Sessions take turns of 1,000 steps.");
         Line($"");
         Line($"  {"",-21} {"median",9} {"p99",9} {"p99.9",9} {"max",10}");
         foreach (var model in result.Models)
@@ -31,20 +32,20 @@ public static class SuiteTable
                 Line($"     ONNX Runtime int8     none: it quantizes the LSTM only");
         }
         Line($"");
-        Line($"Times faster than ONNX Runtime (int8, int8x16: than its better session; float32:");
-        Line($"than float32), target in brackets; multiply-adds a nanosecond of the int8 step and");
-        Line($"of its bare matrix products, and the share that the step keeps.");
+        Line($"Times faster than ONNX Runtime: int8 and int8x16 than its better session,");
+        Line($"float32 than float32; [to reach]. Then multiply-adds a nanosecond of the int8");
+        Line($"step, of its bare matrix products, and the share of their rate that it keeps.");
         Line($"");
-        Line($"     {"int8",-15}{"int8x16",-15}{"float32",-15} {"MAC/ns",9} {"bare MAC/ns",12} {"share",7}");
+        Line($"     {"int8",-15}{"int8x16",-15}{"float32",-15} {"MAC/ns",8} {"bare MAC/ns",12} {"share",6}");
         foreach (var model in result.Models)
         {
             string ratios = Ratio(model.Ratio, model.Target) + Ratio(model.RatioInt8x16, model.TargetInt8x16)
                 + Ratio(model.RatioFloat32, model.TargetFloat32);
-            Line($"  {model.Name}  {ratios} {model.MacPerNs,9:0.0} {model.BareMacPerNs,12:0.0} {model.BareShare,7:0 %}");
+            Line($"  {model.Name}  {ratios} {model.MacPerNs,8:0.0} {model.BareMacPerNs,12:0.0} {model.BareShare,6:0 %}");
         }
         Line($"");
-        Line($"Largest difference of a score from EdgeRnn float32 in 1,000 steps (tolerance:");
-        Line($"float32 {ScoreDifferences.FloatTolerance:0.00000}, integers {ScoreDifferences.IntegerTolerance:0.00}; ONNX Runtime's int8 is only reported):");
+        Line($"Largest difference of a score from EdgeRnn float32 in 1,000 steps; tolerance");
+        Line($"{ScoreDifferences.FloatTolerance:0.00000} for float32, {ScoreDifferences.IntegerTolerance:0.00} for integers (ONNX Runtime int8: reported only).");
         Line($"");
         Line($"  model   ONNX RT float32   ONNX RT int8   EdgeRnn int8   EdgeRnn int8x16");
         foreach (var model in result.Models)
@@ -53,7 +54,7 @@ public static class SuiteTable
             string peer = scores.OnnxruntimeInt8 is { } value ? value.ToString("0.00000", CultureInfo.InvariantCulture) : "-";
             Line($"  {model.Name}       {scores.OnnxruntimeFloat32,15:0.0e+00}   {peer,12}   {scores.Int8,12:0.00000}   {scores.Int8x16,15:0.00000}");
         }
-        return text.ToString();
+        return text.ToString().TrimEnd();
 
         void Line(FormattableString line) => text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using EdgeRnn.Cli.Bench;
 using EdgeRnn.Runtime;
 
 namespace EdgeRnn.Cli;
@@ -9,19 +10,27 @@ namespace EdgeRnn.Cli;
 internal static class BenchVerb
 {
     private const int WarmUpSteps = 20_000;
+    private const int DefaultSteps = 50_000;
 
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var model = SharedOptions.Model();
-        var steps = SharedOptions.Whole("--steps", "Steps to time.", 100, 10_000_000, 50_000);
+        var model = new Option<string?>("--model") { HelpName = "FILE", Description = "The model (.ernn)." };
+        var steps = SharedOptions.Whole(
+            "--steps", $"Steps to time [{DefaultSteps}; with --suite {SuiteVerb.DefaultSteps}].", 100, 10_000_000);
+        var suite = new SuiteVerb();
         var json = SharedOptions.Json();
         var command = new Command("bench", "Time single steps of a model on this machine.") { model, steps, json };
+        suite.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            var session = new RnnSession(SharedOptions.LoadModel(parsed.GetRequiredValue(model)));
-            var (micros, allocated) = Time(session, parsed.GetValue(steps), cancellation);
-            Report(new Terminal(parsed, parsed.GetValue(json)), parsed.GetRequiredValue(model), session, micros, allocated);
+            var terminal = new Terminal(parsed, parsed.GetValue(json));
+            if (suite.IsAsked(parsed))
+                return Task.FromResult(suite.Run(parsed, terminal, parsed.GetValue(steps) ?? SuiteVerb.DefaultSteps, cancellation));
+            string path = parsed.GetValue(model) ?? throw new UsageException("Nothing to time; name a --model, or use --suite.");
+            var session = new RnnSession(SharedOptions.LoadModel(path));
+            var (micros, allocated) = Time(session, parsed.GetValue(steps) ?? DefaultSteps, cancellation);
+            Report(terminal, path, session, micros, allocated);
             return Task.FromResult(CommandLine.Done);
         });
         return command;

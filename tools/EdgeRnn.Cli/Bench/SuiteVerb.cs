@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EdgeRnn.Trainer;
+using Spectre.Console;
+
+namespace EdgeRnn.Cli.Bench;
+
+/// <summary><c>edgernn bench --suite</c>: the options of the six models, and what the verb does with them.</summary>
+internal sealed class SuiteVerb
+{
+    /// <summary>Steps timed when nothing else is asked for.</summary>
+    public const int DefaultSteps = 200_000;
+
+    private const string OnnxRuntime = "onnxruntime";
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private readonly Option<bool> _suite = new("--suite") { Description = "Time the six models of the suite instead of one of yours." };
+    private readonly Option<string> _names = new("--only")
+    {
+        HelpName = "NAMES",
+        Description = "Some models of the suite.",
+        DefaultValueFactory = _ => "ABCDEF",
+    };
+
+    private readonly Option<string> _against = SharedOptions.Named(
+        "--against", "PEER", "What the suite is held against.", OnnxRuntime, name => name == OnnxRuntime
+            ? name
+            : throw new UserException($"'{name}' is not a peer; use {OnnxRuntime}."));
+
+    private readonly Option<string?> _writeModels = new("--write-models")
+    {
+        HelpName = "DIR",
+        Description = "Write the suite's models and ONNX graphs to a folder instead of timing them.",
+    };
+
+    private readonly Option<bool> _force = SharedOptions.Force();
+
+    /// <summary>Adds the suite's options to the verb.</summary>
+    public void AddTo(Command bench)
+    {
+        foreach (var option in new Option[] { _suite, _against, _names, _writeModels, _force })
+            bench.Add(option);
+    }
+
+    /// <summary>Whether the suite is asked for.</summary>
+    public bool IsAsked(ParseResult parsed) => parsed.GetValue(_suite);
+
+    /// <summary>Runs the suite.</summary>
+    /// <returns>The exit code: a failure where scores differ from the peer's.</returns>
+    public int Run(ParseResult parsed, Terminal terminal, int steps, CancellationToken cancellation)
+    {
+        if (parsed.GetValue(_writeModels) is { } folder)
+        {
+            SuiteBenchmark.WriteModels(folder, parsed.GetValue(_force));
+            terminal.Result(new JsonObject { ["models"] = folder }, new Text($"The suite's models are in {folder}."));
+            return CommandLine.Done;
+        }
+
+        var result = SuiteBenchmark.Run(steps, parsed.GetRequiredValue(_names), terminal.Say, cancellation);
+        terminal.Result(JsonSerializer.SerializeToNode(result, Json)!.AsObject(), new Text(SuiteTable.Format(result)));
+        if (!result.Agrees)
+            terminal.Say("Scores differ by more than the tolerance; the times compare different networks.");
+        return result.Agrees ? CommandLine.Done : CommandLine.Failed;
+    }
+}
