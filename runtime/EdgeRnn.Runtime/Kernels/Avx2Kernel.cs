@@ -6,10 +6,13 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRnn.Runtime.Kernels;
 
 /// <summary>
-/// x64 with AVX2 and FMA. <c>pmaddubsw</c> multiplies unsigned by signed bytes and saturates the sum of two products:
-/// |x| times w with the sign of x stays within 2·127·127 = 32,258, so it is exact, 32 products an instruction.
+/// x64 with AVX2 and FMA. <c>pmaddubsw</c> multiplies 32 unsigned by signed bytes but saturates their sums in pairs. Inputs
+/// raised by 128 keep it exact while two neighbouring weights of one sign sum to at most 128 (255 · 128 &lt; 2^15): what a
+/// pair has beyond that stands in a tile of its own. Where more than a quarter of the tiles would need one, as with
+/// uniformly drawn weights, |x| times the weight with the sign of x is cheaper (2 · 127 · 127 &lt; 2^15): it needs no such
+/// tiles, but an instruction more a product, on the multiplier's own ports.
 /// </summary>
-public sealed unsafe class Avx2Kernel : VectorKernel
+public sealed unsafe class Avx2Kernel : X64Kernel
 {
     internal Avx2Kernel() { }
 
@@ -19,66 +22,55 @@ public sealed unsafe class Avx2Kernel : VectorKernel
     /// <inheritdoc/>
     public override string Name => "avx2";
 
-    private protected override void WideBlock(sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
+    internal override int LargestPair => 128;
+
+    private protected override void WideBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y)
     {
-        Vector256<int> s0 = default, s1 = default, s2 = default, s3 = default;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 128)
-        {
-            var xq = Vector256.Create(*(int*)x).AsSByte();
-            var magnitude = Avx2.Abs(xq);
-            s0 = Add(s0, magnitude, xq, w);
-            s1 = Add(s1, magnitude, xq, w + 32);
-            s2 = Add(s2, magnitude, xq, w + 64);
-            s3 = Add(s3, magnitude, xq, w + 96);
-        }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 8, bias + 8, y + 8);
-        Dequantize(s2, scale + 16, bias + 16, y + 16);
-        Dequantize(s3, scale + 24, bias + 24, y + 24);
+        if (w.RaisesInputs)
+            WideBlock<RaisedProduct, Vector256<byte>>(w, row, weights, x, y);
+        else
+            WideBlock<SignedProduct, SignedInputs>(w, row, weights, x, y);
     }
 
-    private protected override void NarrowBlock(sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
+    private protected override void NarrowBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y)
     {
-        Vector256<int> s0 = default, s1 = default;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)
-        {
-            var xq = Vector256.Create(*(int*)x).AsSByte();
-            var magnitude = Avx2.Abs(xq);
-            s0 = Add(s0, magnitude, xq, w);
-            s1 = Add(s1, magnitude, xq, w + 32);
-        }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 8, bias + 8, y + 8);
+        if (w.RaisesInputs)
+            NarrowBlock<RaisedProduct, Vector256<byte>>(w, row, weights, x, y);
+        else
+            NarrowBlock<SignedProduct, SignedInputs>(w, row, weights, x, y);
     }
 
-    private protected override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
-    {
-        Vector256<float> t0 = default, t1 = default;
-        for (short* end = x + 2 * pairs; x < end;)
-        {
-            Vector256<int> s0 = default, s1 = default;
-            for (short* exact = x + Math.Min(ExactColumns, end - x); x < exact; x += 2, w += 32)
-            {
-                var xp = Vector256.Create(*(int*)x).AsInt16();
-                s0 = Avx2.Add(s0, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(w), xp));
-                s1 = Avx2.Add(s1, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(w + 16), xp));
-            }
-            t0 = Avx.Add(t0, Avx.ConvertToVector256Single(s0));
-            t1 = Avx.Add(t1, Avx.ConvertToVector256Single(s1));
-        }
-        Fma.MultiplyAdd(t0, Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
-        Fma.MultiplyAdd(t1, Vector256.LoadAligned(scale + 8), Vector256.LoadAligned(bias + 8)).Store(y + 8);
-    }
+    /// <summary>Four inputs plus 128, eight times: flipping the top bit of a signed byte adds 128 to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<byte> Raise(sbyte* x) => Vector256.Create(*(int*)x ^ unchecked((int)0x80808080)).AsByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Add(Vector256<int> sum, Vector256<byte> magnitude, Vector256<sbyte> x, sbyte* w)
+    private static Vector256<int> AddPairs(Vector256<int> sums, Vector256<short> pairs) =>
+        Avx2.Add(sums, Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One));
+
+    private readonly struct RaisedProduct : ITileProduct<Vector256<int>, Vector256<byte>>
     {
-        var signed = Avx2.Sign(Vector256.LoadAligned(w), x);
-        var pairs = Avx2.MultiplyAddAdjacent(magnitude, signed);
-        return Avx2.Add(sum, Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<byte> Spread(sbyte* x) => Raise(x);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<int> Add(Vector256<int> sums, sbyte* tile, Vector256<byte> x) =>
+            AddPairs(sums, Avx2.MultiplyAddAdjacent(x, Vector256.LoadAligned(tile)));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dequantize(Vector256<int> sum, float* scale, float* bias, float* y) =>
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(sum), Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
+    private readonly record struct SignedInputs(Vector256<byte> Magnitude, Vector256<sbyte> Sign);
+
+    private readonly struct SignedProduct : ITileProduct<Vector256<int>, SignedInputs>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static SignedInputs Spread(sbyte* x)
+        {
+            var xq = Vector256.Create(*(int*)x).AsSByte();
+            return new(Avx2.Abs(xq), xq);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<int> Add(Vector256<int> sums, sbyte* tile, SignedInputs x) =>
+            AddPairs(sums, Avx2.MultiplyAddAdjacent(x.Magnitude, Avx2.Sign(Vector256.LoadAligned(tile), x.Sign)));
+    }
 }

@@ -7,7 +7,7 @@ namespace EdgeRnn.Runtime.Kernels;
 /// </summary>
 public abstract unsafe class Kernel
 {
-    /// <summary>Names the kernel to use instead of the best one: scalar, avx2, neon or sdot.</summary>
+    /// <summary>Names the kernel to use instead of the best one: scalar, avx2, avxvnni, neon or sdot.</summary>
     public const string Variable = "EDGERNN_KERNEL";
 
     /// <summary>Products of int8 and int16 numbers whose sum fits 32 bits: 516 · 127 · 32767 &lt; 2^31.</summary>
@@ -20,6 +20,7 @@ public abstract unsafe class Kernel
     [
         .. SdotKernel.IsSupported ? [new SdotKernel()] : Array.Empty<Kernel>(),
         .. NeonKernel.IsSupported ? [new NeonKernel()] : Array.Empty<Kernel>(),
+        .. AvxVnniKernel.IsSupported ? [new AvxVnniKernel()] : Array.Empty<Kernel>(),
         .. Avx2Kernel.IsSupported ? [new Avx2Kernel()] : Array.Empty<Kernel>(),
         new ScalarKernel(),
     ];
@@ -52,6 +53,12 @@ public abstract unsafe class Kernel
 
     /// <summary>Rows of a narrow block of a float matrix.</summary>
     internal abstract int NarrowFloatRows { get; }
+
+    /// <summary>
+    /// For a kernel that multiplies unsigned inputs, raised by 128: the largest |w0 + w1| of two neighbouring weights of
+    /// one sign that it multiplies exactly. 0 for a kernel that takes inputs as they are.
+    /// </summary>
+    internal virtual int LargestPair => 0;
 
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;

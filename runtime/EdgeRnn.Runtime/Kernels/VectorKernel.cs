@@ -2,6 +2,17 @@ using System.Numerics;
 
 namespace EdgeRnn.Runtime.Kernels;
 
+/// <summary>How a kernel multiplies a tile of four columns and as many rows as a vector has sums.</summary>
+/// <typeparam name="TSums">int32 lanes, one per row.</typeparam>
+/// <typeparam name="TInput">Four inputs, spread over registers as <see cref="Add"/> needs them.</typeparam>
+internal unsafe interface ITileProduct<TSums, TInput>
+{
+    static abstract TInput Spread(sbyte* x);
+
+    /// <summary>sums + the tile's products.</summary>
+    static abstract TSums Add(TSums sums, sbyte* tile, TInput x);
+}
+
 /// <summary>What the vector kernels share: the walk over blocks, and the float product, where lanes are rows.</summary>
 public abstract unsafe class VectorKernel : Kernel
 {
@@ -16,9 +27,9 @@ public abstract unsafe class VectorKernel : Kernel
         sbyte* weights = w.Weights;
         int row = 0;
         for (; row + 32 <= w.PaddedRows; row += 32, weights += 32 * 4 * w.Groups)
-            WideBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
+            WideBlock(w, row, weights, x, y + row);
         if (row < w.PaddedRows)
-            NarrowBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
+            NarrowBlock(w, row, weights, x, y + row);
     }
 
     internal sealed override void Multiply(Int8Matrix w, short* x, float* y)
@@ -38,11 +49,11 @@ public abstract unsafe class VectorKernel : Kernel
             NarrowBlock(weights, w.Bias + row, x, w.Columns, y + row);
     }
 
-    /// <summary>32 rows.   w [quads, 32, 4]</summary>
-    private protected abstract void WideBlock(sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y);
+    /// <summary>32 rows from <paramref name="row"/> on.   weights [quads, 32, 4]</summary>
+    private protected abstract void WideBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y);
 
-    /// <summary>16 rows.   w [quads, 16, 4]</summary>
-    private protected abstract void NarrowBlock(sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y);
+    /// <summary>16 rows from <paramref name="row"/> on.   weights [quads, 16, 4]</summary>
+    private protected abstract void NarrowBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y);
 
     /// <summary>16 rows of int16 inputs.   w [pairs, 16, 2]</summary>
     private protected abstract void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y);

@@ -56,9 +56,10 @@ public static class FixedPoint
     public static T ToQ0_15<T>(T x) where T : unmanaged, ILanes<T> =>
         Round(Clamp(x, -MaxQ0_15, MaxQ0_15), 384f);
 
-    /// <summary>tanh of a Q3.12 number in Q0.15: within 2^-15 of the truth, odd, monotonic.</summary>
+    /// <summary>tanh in Q0.15: within 2^-15 of the truth, odd, monotonic over Q3.12 numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T TanhQ0_15<T>(T x) where T : unmanaged, ILanes<T> => ToQ0_15(Activations.Tanh(x));
+    public static T TanhQ0_15<T>(T x) where T : unmanaged, ILanes<T> =>
+        T.WithSign(Round(T.Min(Activations.TanhMagnitude(x), T.All(MaxQ0_15)), 384f), x);
 
     /// <summary>
     /// σ of a Q3.12 number in Q0.15 as ½ + round(½·tanh(x/2)): within 2^-15 of the truth, σ(-x) = 1 - σ(x) to the bit,
@@ -66,7 +67,7 @@ public static class FixedPoint
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T SigmoidQ0_15<T>(T x) where T : unmanaged, ILanes<T> =>
-        Round(T.All(0.5f) * Activations.Tanh(T.All(0.5f) * x), 384f) + T.All(0.5f);
+        T.FusedMultiplyAdd(T.All(0.5f), Activations.TanhOfHalf(x), T.All(384f)) - T.All(383.5f);
 
     /// <summary>The float session's and the calibration's one rule for a reading's place on the scale.</summary>
     /// <param name="x">Real value.</param>

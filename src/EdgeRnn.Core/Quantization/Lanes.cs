@@ -46,8 +46,8 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// <summary>|a|</summary>
     static abstract T Abs(T a);
 
-    /// <summary>|a| with the sign of <paramref name="sign"/>.</summary>
-    static abstract T CopySign(T a, T sign);
+    /// <summary><paramref name="magnitude"/>, which is not negative, with the sign of <paramref name="sign"/>.</summary>
+    static abstract T WithSign(T magnitude, T sign);
 
     /// <summary>a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.</summary>
     static abstract T ScaleByPowerOfTwo(T a, T shifted);
@@ -97,7 +97,8 @@ public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
     public static ScalarLane Abs(ScalarLane a) => new(MathF.Abs(a.Value));
 
     /// <inheritdoc/>
-    public static ScalarLane CopySign(ScalarLane a, ScalarLane sign) => new(MathF.CopySign(a.Value, sign.Value));
+    public static ScalarLane WithSign(ScalarLane magnitude, ScalarLane sign) =>
+        new(MathF.CopySign(magnitude.Value, sign.Value));
 
     /// <inheritdoc/>
     public static ScalarLane ScaleByPowerOfTwo(ScalarLane a, ScalarLane shifted) => new(BitConverter.Int32BitsToSingle(
@@ -160,7 +161,8 @@ public readonly unsafe struct VectorLanes(Vector<float> value) : ILanes<VectorLa
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static VectorLanes CopySign(VectorLanes a, VectorLanes sign) => new(Vector.CopySign(a.Value, sign.Value));
+    public static VectorLanes WithSign(VectorLanes magnitude, VectorLanes sign) =>
+        new(magnitude.Value | (sign.Value & new Vector<float>(-0f)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
