@@ -21,7 +21,8 @@ public sealed partial class ReadmeTests
 
     [Fact]
     public void Its_links_lead_somewhere() => Assert.All(
-        Link().Matches(Text), link => Assert.True(File.Exists(Path.Combine(Repository.Root, link.Groups[1].Value)), link.Value));
+        Link().Matches(Text), link =>
+            Assert.True(File.Exists(Path.Combine(Repository.Root, link.Groups[1].Value)), link.Value));
 
     [Fact]
     public void Its_commands_run_one_after_another()
@@ -31,7 +32,8 @@ public sealed partial class ReadmeTests
         {
             MakeRecordings(Path.Combine(folder.FullName, "recordings"), files: 6, seed: 1);
             MakeRecordings(Path.Combine(folder.FullName, "later"), files: 2, seed: 2);
-            string[] commands = [.. Tested().Matches(Text).SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
+            var blocks = Tested().Matches(Text).Select(block => block.Groups[1].Value);
+            string[] commands = string.Concat(blocks).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             Assert.Equal(6, commands.Length);
             string output = "";
             foreach (string command in commands)
@@ -53,7 +55,7 @@ public sealed partial class ReadmeTests
         string path = Path.GetTempFileName();
         ModelWriter.Save(path, model, overwrite: true);
         var sequence = data.Sequences[0];
-        float[][] readings = [.. Enumerable.Range(0, sequence.Steps).Select(t => sequence.Values.Slice(6 * t, 6).ToArray())];
+        var readings = Enumerable.Range(0, sequence.Steps).Select(t => sequence.Values.Slice(6 * t, 6).ToArray());
 
         // README begins
         var session = RnnSession.Load(path);
@@ -70,14 +72,16 @@ public sealed partial class ReadmeTests
         Assert.Equal(Lines(Body().Match(source).Groups[1].Value), Lines(CSharp().Match(Text).Groups[1].Value));
     }
 
-    private static string[] Lines(string code) => [.. code.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
+    private static string[] Lines(string code) =>
+        [.. code.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
 
     /// <summary>Runs a command as a shell in <paramref name="folder"/> would; both programs lie beside the tests.</summary>
     private static string Run(string folder, string command)
     {
         string[] words = [.. Word().Matches(command).Select(word => word.Value.Trim('"'))];
         Assert.Contains(words[0], new[] { "edgernn", "edgernn-host" });
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, words[0] + ".dll"), .. words[1..]])
+        var start = new ProcessStartInfo(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, words[0] + ".dll"), .. words[1..]])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -108,7 +112,8 @@ public sealed partial class ReadmeTests
                     double x = label == "rest" ? 0 : size * Math.Sin(turn);
                     double z = label == "circle" ? size * Math.Cos(turn) : 0;
                     double Noise() => 0.05 * (random.NextDouble() - 0.5);
-                    text.Append(CultureInfo.InvariantCulture, $"{x + Noise():0.000},{Noise():0.000},{z - 1 + Noise():0.000}\n");
+                    text.Append(CultureInfo.InvariantCulture, $"{x + Noise():0.000},{Noise():0.000},");
+                    text.Append(CultureInfo.InvariantCulture, $"{z - 1 + Noise():0.000}\n");
                 }
 
                 File.WriteAllText(Path.Combine(folder, label, $"{file:00}.csv"), text.ToString());

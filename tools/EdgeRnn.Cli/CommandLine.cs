@@ -1,12 +1,14 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Reflection;
 using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Cli;
 
 /// <summary>The words of a command line are wrong: the sentence is for the user, and the exit code is 2.</summary>
-internal sealed class UsageException(string message, Exception? innerException = null) : Exception(message, innerException);
+internal sealed class UsageException(string message, Exception? innerException = null)
+    : Exception(message, innerException);
 
 /// <summary>From arguments to an exit code; the only place where errors become sentences.</summary>
 internal static class CommandLine
@@ -64,7 +66,7 @@ internal static class CommandLine
 
     private static RootCommand Create()
     {
-        var root = new RootCommand("Trains small recurrent networks on sequences, quantizes them and puts them on a board.")
+        var root = new RootCommand("Trains small recurrent networks on sequences, and puts them on a board.")
         {
             DemoVerb.Create(),
             TrainVerb.Create(),
@@ -82,10 +84,11 @@ internal static class CommandLine
     private static string Sentence(ParseResult parsed)
     {
         var words = new List<string>();
-        for (var command = parsed.CommandResult; command is not null; command = command.Parent as System.CommandLine.Parsing.CommandResult)
+        for (var command = parsed.CommandResult; command is not null; command = command.Parent as CommandResult)
             words.Insert(0, command.Command is RootCommand ? "edgernn" : command.Command.Name);
         // A misspelt verb counts as a missing one too, and comes second.
-        string message = parsed.Errors.Select(e => e.Message).FirstOrDefault(m => m.StartsWith("Unrecognized", StringComparison.Ordinal))
+        string message = parsed.Errors.Select(e => e.Message)
+            .FirstOrDefault(m => m.StartsWith("Unrecognized", StringComparison.Ordinal))
             ?? parsed.Errors[0].Message;
         return $"{message.TrimEnd('.')}; see {string.Join(' ', words)} --help.";
     }
@@ -103,7 +106,8 @@ internal static class CommandLine
         public override int Invoke(ParseResult parseResult)
         {
             parseResult.InvocationConfiguration.Output.WriteLine(
-                $"edgernn {Version}, model format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}");
+                $"edgernn {Version}, model format {RnnModel.CurrentFormatVersion}, "
+                + $"numeric version {RnnModel.CurrentNumericVersion}");
             return Done;
         }
     }

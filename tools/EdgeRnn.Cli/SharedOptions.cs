@@ -14,7 +14,8 @@ namespace EdgeRnn.Cli;
 internal static class SharedOptions
 {
     /// <summary><c>--json</c></summary>
-    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object, and nothing else, on standard output." };
+    public static Option<bool> Json() =>
+        new("--json") { Description = "Print one JSON object, and nothing else, on standard output." };
 
     /// <summary><c>--force</c></summary>
     public static Option<bool> Force() => new("--force") { Description = "Overwrite output that exists." };
@@ -42,7 +43,8 @@ internal static class SharedOptions
     public static Option<int> Seed() => Whole("--seed", "Seed of every random choice.", 0, int.MaxValue, 1);
 
     /// <summary><c>--threads</c></summary>
-    public static Option<int> Threads() => Whole("--threads", "Threads to work with.", 1, 256, Math.Clamp(Environment.ProcessorCount, 1, 256));
+    public static Option<int> Threads() =>
+        Whole("--threads", "Threads to work with.", 1, 256, Math.Clamp(Environment.ProcessorCount, 1, 256));
 
     /// <summary>A whole number with a default.</summary>
     public static Option<int> Whole(string name, string description, int least, int most, int value) => new(name)
@@ -66,20 +68,18 @@ internal static class SharedOptions
     {
         HelpName = "X",
         Description = description,
-        CustomParser = result => float.TryParse(Text(result), NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
-            && value >= least && value <= most
-            ? value
-            : Refuse<float?>(result, FormattableString.Invariant($"a number from {least} to {most}")),
+        CustomParser = result => ParseNumber(result, least, most),
     };
 
     /// <summary>A name with a default, refused while arguments are read where <paramref name="parse"/> refuses it.</summary>
-    public static Option<string> Named<T>(string name, string what, string description, string value, Func<string, T> parse) => new(name)
-    {
-        HelpName = what,
-        Description = description,
-        DefaultValueFactory = _ => value,
-        CustomParser = result => Parsed(result, text => (parse(text), text).text)!,
-    };
+    public static Option<string> Named<T>(
+        string name, string what, string description, string value, Func<string, T> parse) => new(name)
+        {
+            HelpName = what,
+            Description = description,
+            DefaultValueFactory = _ => value,
+            CustomParser = result => Parsed(result, text => (parse(text), text).text)!,
+        };
 
     /// <summary>The value of an enumeration that is written in small letters.</summary>
     public static T ParseName<T>(string text)
@@ -110,12 +110,21 @@ internal static class SharedOptions
     /// <exception cref="UserException">It is not there, damaged, or not for this version.</exception>
     public static RnnModel LoadModel(string path) => ModelReader.TryLoad(path, out var model, out string? error)
         ? model
-        : throw new UserException($"Cannot use the model {error}; name an .ernn file that edgernn train or quantize wrote.");
+        : throw new UserException($"Cannot use the model {error}; name an .ernn file that edgernn wrote.");
 
     private static int? ParseWhole(ArgumentResult result, int least, int most) =>
-        int.TryParse(Text(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most
+        int.TryParse(Text(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+        && value >= least && value <= most
             ? value
-            : Refuse<int?>(result, $"a whole number {(most == int.MaxValue ? $"of at least {least}" : $"from {least} to {most}")}");
+            : Refuse<int?>(result, most == int.MaxValue
+                ? $"a whole number of at least {least}"
+                : $"a whole number from {least} to {most}");
+
+    private static float? ParseNumber(ArgumentResult result, float least, float most) =>
+        float.TryParse(Text(result), NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
+        && value >= least && value <= most
+            ? value
+            : Refuse<float?>(result, $"a number from {least} to {most}");
 
     private static T? Parsed<T>(ArgumentResult result, Func<string, T> parse)
     {
@@ -132,7 +141,8 @@ internal static class SharedOptions
 
     private static string Text(ArgumentResult result) => result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
 
-    private static string OptionName(ArgumentResult result) => (result.Parent as OptionResult)?.Option.Name ?? result.Argument.Name;
+    private static string OptionName(ArgumentResult result) =>
+        (result.Parent as OptionResult)?.Option.Name ?? result.Argument.Name;
 
     private static T? Refuse<T>(ArgumentResult result, string expected)
     {

@@ -11,7 +11,10 @@ namespace EdgeRnn.Cli;
 /// <summary>Where a verb speaks: results on standard output, all else on standard error.</summary>
 internal sealed class Terminal
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Plain = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private readonly TextWriter _output;
     private readonly TextWriter _error;
     private readonly bool _json;

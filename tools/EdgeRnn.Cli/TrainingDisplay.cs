@@ -32,7 +32,8 @@ internal static class TrainingDisplay
         bar.Value = p.Epoch - 1 + (double)p.Batch / p.Batches;
         bar.Description = string.Create(
             CultureInfo.InvariantCulture,
-            $"epoch {p.Epoch}/{p.Epochs}  loss {p.Loss:0.0000}  {100 * p.Accuracy:0.0} %  {p.SamplesPerSecond:N0}/s  {Figures.Time(p.Remaining)}");
+            $"epoch {p.Epoch}/{p.Epochs}  loss {p.Loss:0.0000}  {100 * p.Accuracy:0.0} %  "
+            + $"{p.SamplesPerSecond:N0}/s  {Figures.Time(p.Remaining)}");
         // Written through the console, so that it lands above the bar.
         if (p.Completed is not null)
             terminal.Error.WriteLine(Line(p));
@@ -53,7 +54,8 @@ internal static class TrainingDisplay
             : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"epoch {epoch}/{p.Epochs}  loss {p.Loss:0.0000}  accuracy {100 * p.Accuracy:0.0} %{validation}  {p.SamplesPerSecond:N0}/s  {Figures.Time(p.Remaining)} left");
+            $"epoch {epoch}/{p.Epochs}  loss {p.Loss:0.0000}  accuracy {100 * p.Accuracy:0.0} %{validation}  "
+            + $"{p.SamplesPerSecond:N0}/s  {Figures.Time(p.Remaining)} left");
     }
 
     /// <summary>Told on the thread that trains, unlike <see cref="Progress{T}"/>: lines come in order.</summary>

@@ -21,7 +21,7 @@ public sealed class LinearBaseline
         int channels = data.Channels.Count;
         var means = data.Sequences.Select(s => Means(s, channels)).ToArray();
         _mean = [.. Enumerable.Range(0, channels).Select(c => means.Average(m => m[c]))];
-        _deviation = [.. Enumerable.Range(0, channels).Select(c => Math.Sqrt(means.Average(m => Math.Pow(m[c] - _mean[c], 2))))];
+        _deviation = [.. _mean.Select((mean, c) => Math.Sqrt(means.Average(m => Math.Pow(m[c] - mean, 2))))];
         _weights = new double[data.Labels.Count, channels + 1];
         double[][] inputs = [.. means.Select(Features)];
         for (int step = 0; step < Descents; step++)
@@ -71,7 +71,8 @@ public sealed class LinearBaseline
     }
 
     // A constant channel tells nothing; the last feature is the bias.
-    private double[] Features(double[] means) => [.. means.Select((m, c) => _deviation[c] > 0 ? (m - _mean[c]) / _deviation[c] : 0), 1];
+    private double[] Features(double[] means) =>
+        [.. means.Select((m, c) => _deviation[c] > 0 ? (m - _mean[c]) / _deviation[c] : 0), 1];
 
     private double[] Scores(double[] x)
     {

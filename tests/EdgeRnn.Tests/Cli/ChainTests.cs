@@ -13,7 +13,8 @@ public sealed class ChainTests
     public void Training_leaves_model_history_and_options()
     {
         using var folder = new CliFolder();
-        var result = folder.Train("run", "--validation", "0.2", "--test", "synthetic:motion?part=test&count=60").Works();
+        var result = folder.Train(
+            "run", "--validation", "0.2", "--test", "synthetic:motion?part=test&count=60").Works();
         Assert.Equal(["run", "run/history.csv", "run/model.ernn", "run/options.json"], folder.Entries);
         var json = result.Json;
         Assert.Equal(2, json.GetProperty("epochs").GetInt32());
@@ -21,7 +22,8 @@ public sealed class ChainTests
         // LSTM: 4·8 rows of 6 inputs, 8 hidden and one bias; dense: 6 rows of 8 and one bias.
         Assert.Equal(32 * 15 + 6 * 9, json.GetProperty("parameters").GetInt32());
         Assert.InRange(json.GetProperty("test_accuracy").GetDouble(), 0, 1);
-        Assert.True(json.GetProperty("train_seconds").GetDouble() > 0 && json.GetProperty("samples_per_second").GetDouble() > 0);
+        Assert.True(
+            json.GetProperty("train_seconds").GetDouble() > 0 && json.GetProperty("samples_per_second").GetDouble() > 0);
         Assert.Equal(3, File.ReadAllLines(folder["run/history.csv"]).Length);
         var options = JsonDocument.Parse(File.ReadAllText(folder["run/options.json"])).RootElement;
         Assert.Equal("lstm:8,dense:6", options.GetProperty("net").GetString());
@@ -61,7 +63,8 @@ public sealed class ChainTests
         Assert.Equal(60, evaluated.GetProperty("samples").GetInt32());
         Assert.Equal(precision, evaluated.GetProperty("precision").GetString());
         Assert.Equal(quantized.GetProperty("accuracy").GetDouble(), evaluated.GetProperty("accuracy").GetDouble());
-        Assert.Equal(60, evaluated.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray()).Sum(c => c.GetInt32()));
+        var counts = evaluated.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray());
+        Assert.Equal(60, counts.Sum(c => c.GetInt32()));
         CheckPredictions(File.ReadAllLines(folder["p.csv"]), evaluated.GetProperty("accuracy").GetDouble());
 
         var inspected = CliFolder.Run("inspect", "--model", folder["q.ernn"], "--json").Works().Json;
@@ -100,13 +103,19 @@ public sealed class ChainTests
         var data = DataSpec.Load("synthetic:motion?count=12");
         using (var file = File.Create(folder["x.npy"]))
             NpyArray.Write(file, [12, 64, 6], [.. data.Sequences.SelectMany(s => s.Values.ToArray())]);
-        CliFolder.Run("run", "--model", folder["run/model.ernn"], "--input", folder["x.npy"], "--output", folder["y.npy"], "--json").Works();
+        CliFolder.Run(
+            "run", "--model", folder["run/model.ernn"], "--input", folder["x.npy"], "--output", folder["y.npy"],
+            "--json").Works();
         var output = NpyArray.Read(folder["y.npy"]);
         Assert.Equal(shape, output.Shape);
 
-        CliFolder.Run("evaluate", "--model", folder["run/model.ernn"], "--data", "synthetic:motion?count=12", "--predictions", folder["p.csv"]).Works();
+        CliFolder.Run(
+            "evaluate", "--model", folder["run/model.ernn"], "--data", "synthetic:motion?count=12", "--predictions",
+            folder["p.csv"]).Works();
         float[] scores = output.ToFloats(), last = scores[^6..];
-        Assert.Equal(File.ReadAllLines(folder["p.csv"])[12].Split(',')[3..], last.Select(s => s.ToString("R", CultureInfo.InvariantCulture)));
+        Assert.Equal(
+            File.ReadAllLines(folder["p.csv"])[12].Split(',')[3..],
+            last.Select(s => s.ToString("R", CultureInfo.InvariantCulture)));
     }
 
     [Fact]
@@ -116,7 +125,8 @@ public sealed class ChainTests
         folder.Train("run").Works();
         using (var file = File.Create(folder["x.npy"]))
             NpyArray.Write(file, [2, 10, 5], new float[100]);
-        CliFolder.Run("run", "--model", folder["run/model.ernn"], "--input", folder["x.npy"], "--output", folder["y.npy"])
+        CliFolder.Run(
+            "run", "--model", folder["run/model.ernn"], "--input", folder["x.npy"], "--output", folder["y.npy"])
             .Fails(1, "x.npy", "(2, 10, 5)", "(n, steps, 6)");
         Assert.False(File.Exists(folder["y.npy"]));
     }
@@ -126,7 +136,8 @@ public sealed class ChainTests
     {
         using var folder = new CliFolder();
         folder.Train("run").Works();
-        var json = CliFolder.Run("bench", "--model", folder["run/model.ernn"], "--steps", "1000", "--json").Works().Json;
+        var json = CliFolder.Run(
+            "bench", "--model", folder["run/model.ernn"], "--steps", "1000", "--json").Works().Json;
         Assert.Equal(0, json.GetProperty("allocated_bytes").GetInt64());
         Assert.True(json.GetProperty("edgernn_us").GetProperty("median").GetDouble() > 0);
     }
@@ -163,7 +174,8 @@ public sealed class ChainTests
     {
         using var folder = new CliFolder();
         folder.Train("run").Works();
-        string text = CliFolder.Run("evaluate", "--model", folder["run/model.ernn"], "--data", "synthetic:motion?count=60").Works().Output;
+        string text = CliFolder.Run(
+            "evaluate", "--model", folder["run/model.ernn"], "--data", "synthetic:motion?count=60").Works().Output;
         Assert.Contains("accuracy", text, StringComparison.Ordinal);
         Assert.Contains("circle-", text, StringComparison.Ordinal);
         Assert.All(text.Split('\n'), line => Assert.True(line.Length <= 80, line));

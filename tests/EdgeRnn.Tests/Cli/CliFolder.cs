@@ -47,7 +47,11 @@ internal sealed class CliFolder : IDisposable
 
     /// <summary>All that is in it, by relative path.</summary>
     public string[] Entries =>
-        [.. _folder.EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_folder.FullName, f.FullName)).Order()];
+    [
+        .. _folder.EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+            .Select(f => Path.GetRelativePath(_folder.FullName, f.FullName))
+            .Order(),
+    ];
 
     /// <summary>Runs a command.</summary>
     public static CliResult Run(params string[] args) => Run(CancellationToken.None, args);

@@ -26,7 +26,8 @@ public sealed class UsageTests
     public void Nothing_is_written_for_wrong_usage_or_bad_input()
     {
         using var folder = new CliFolder();
-        CliFolder.Run("train", "--data", "synthetic:motion?count=12", "--net", "lst:3,dense:6", "--out", folder["run"]).Fails(2);
+        CliFolder.Run(
+            "train", "--data", "synthetic:motion?count=12", "--net", "lst:3,dense:6", "--out", folder["run"]).Fails(2);
         CliFolder.Run("train", "--data", "csv:/no/such/folder", "--out", folder["run"]).Fails(1, "/no/such/folder");
         CliFolder.Run("train", "--data", "synthetic:motion?count=12", "--net", "lstm:3,dense:5", "--out", folder["run"])
             .Fails(1, "6 classes", "dense:6");
@@ -83,7 +84,9 @@ public sealed class UsageTests
     public void Only_built_verbs_are_listed()
     {
         string help = CliFolder.Run("--help").Output;
-        Assert.All(["demo", "train", "quantize", "evaluate", "run", "bench", "inspect", "stream-check"], verb => Assert.Contains($"  {verb} ", help, StringComparison.Ordinal));
+        Assert.All(
+            ["demo", "train", "quantize", "evaluate", "run", "bench", "inspect", "stream-check"],
+            verb => Assert.Contains($"  {verb} ", help, StringComparison.Ordinal));
         Assert.DoesNotContain("import", help, StringComparison.Ordinal);
     }
 }

@@ -19,10 +19,14 @@ internal sealed record BoardBinary(IReadOnlyList<string> Command, bool IsNative)
     public static BoardBinary Find(string? command, Terminal terminal)
     {
         if (command is not null)
-            return new(StreamCheckVerb.HostCommand(command), !command.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
-        string root = FindRoot() ?? throw new UserException("There is no edgernn-host beside this program; name one with --host.");
+            return new(
+                StreamCheckVerb.HostCommand(command), !command.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
+        string root = FindRoot()
+            ?? throw new UserException("There is no edgernn-host beside this program; name one with --host.");
         string built = Path.Combine(root, Project, "bin", "Release", "net10.0");
-        string native = Path.Combine(built, RuntimeInformation.RuntimeIdentifier, "publish", OperatingSystem.IsWindows() ? "edgernn-host.exe" : "edgernn-host");
+        string native = Path.Combine(
+            built, RuntimeInformation.RuntimeIdentifier, "publish",
+            OperatingSystem.IsWindows() ? "edgernn-host.exe" : "edgernn-host");
         if (File.Exists(native))
             return new([native], true);
         string managed = Path.Combine(built, "edgernn-host.dll");

@@ -43,11 +43,13 @@ internal sealed record DemoFigures
     /// only the native host is held to 0 bytes.
     /// </summary>
     public bool Passed =>
-        WireMatches == Gestures && Account.Delivered == Account.Expected && (!Host.IsNative || Account.AllocatedBytes == 0);
+        WireMatches == Gestures && Account.Delivered == Account.Expected
+        && (!Host.IsNative || Account.AllocatedBytes == 0);
 }
 
 /// <summary>The whole chain on <c>synthetic:motion</c>: train, quantize, and stream to the board's own program.</summary>
-internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string folder, bool force, CancellationToken cancellation)
+internal sealed class DemoRun(
+    Terminal terminal, bool isShort, int seed, string folder, bool force, CancellationToken cancellation)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(150);
@@ -61,25 +63,30 @@ internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string 
         AtomicFile.RefuseExisting(path, force);
         terminal.Say("1/4  gestures of a six-axis motion sensor, made from a seed");
         var train = DataSpec.Load($"synthetic:motion?seed={seed}&count={(isShort ? 1200 : 2400)}");
-        var test = DataSpec.Load($"synthetic:motion?seed={seed}&part=test&count={(isShort ? 240 : 600)}").AlignedTo(train);
+        var test = DataSpec.Load($"synthetic:motion?seed={seed}&part=test&count={(isShort ? 240 : 600)}");
         double linear = new LinearBaseline(train).Accuracy(test);
-        terminal.Say($"     {train.Count} to learn from, {test.Count} of other people to be tested on; classes: {string.Join(", ", train.Labels)}");
-        terminal.Say($"     a linear classifier on the mean of each window: {Figures.Percent(linear)}; guessing: {Figures.Percent(1.0 / train.Labels.Count)}");
+        terminal.Say($"     {string.Join(", ", train.Labels)}");
+        terminal.Say($"     {train.Count} to learn from, {test.Count} of other people to be tested on");
+        terminal.Say($"     a linear classifier on the mean of each window finds {Figures.Percent(linear)}; "
+            + $"guessing would find {Figures.Percent(1.0 / train.Labels.Count)}");
 
         terminal.Say("2/4  training an LSTM");
         var (history, floating) = Train(train);
         var floatEvaluation = Evaluator.Evaluate(floating, test, Environment.ProcessorCount);
-        ModelWriter.Save(floatPath, floating, force);
+        ModelWriter.Save(floatPath, floating with { Training = Provenance(train, floatEvaluation) }, force);
 
         terminal.Say("3/4  quantizing to int8");
         var model = Calibration.Quantize(floating, train, Precision.Int8);
         var evaluation = Evaluator.Evaluate(model, test, Environment.ProcessorCount, keepPredictions: true);
-        ModelWriter.Save(path, model with { Training = new(train.Name, (ulong)seed, 0, (float)evaluation.Accuracy, CommandLine.Version) }, force);
-        terminal.Say($"     float {Figures.Percent(floatEvaluation.Accuracy)}, int8 {Figures.Percent(evaluation.Accuracy)}");
+        ModelWriter.Save(path, model with { Training = Provenance(train, evaluation) }, force);
+        terminal.Say(
+            $"     float {Figures.Percent(floatEvaluation.Accuracy)}, int8 {Figures.Percent(evaluation.Accuracy)}");
         cancellation.ThrowIfCancellationRequested();
 
         var host = BoardBinary.Find(hostCommand, terminal);
-        terminal.Say($"4/4  streaming to edgernn-host ({(host.IsNative ? "native" : "on the .NET runtime")}) over {(OperatingSystem.IsLinux() ? "a virtual serial line" : "a pipe")}");
+        string kind = host.IsNative ? "native" : "on the .NET runtime";
+        string wire = OperatingSystem.IsLinux() ? "a virtual serial line" : "a pipe";
+        terminal.Say($"4/4  streaming to edgernn-host ({kind}) over {wire}");
         var (decisions, account, microseconds) = Stream(host, path, test, model);
         return new()
         {
@@ -93,7 +100,8 @@ internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string 
             Account = account,
             Gestures = test.Count,
             WireCorrect = decisions.Count(d => d.Index < test.Count && d.Class == test.Sequences[(int)d.Index].Label),
-            WireMatches = decisions.Count(d => d.Index < test.Count && d.Class == evaluation.Predictions[(int)d.Index].Predicted),
+            WireMatches = decisions.Count(
+                d => d.Index < test.Count && d.Class == evaluation.Predictions[(int)d.Index].Predicted),
             MicrosecondsPerStep = microseconds,
             StepMicroseconds = TimeSteps(model, test),
         };
@@ -112,10 +120,13 @@ internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string 
         };
         var history = terminal.Fit(network, train, options, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        return (history, SelfTests.Attach(network.ToModel(train, provenance: new(train.Name, (ulong)seed, 0, 0, CommandLine.Version))));
+        return (history, SelfTests.Attach(network.ToModel(train)));
     }
 
-    /// <summary>Plays a few gestures at the sensor's own pace, to be watched, and the rest as fast as the line takes them.</summary>
+    private TrainingProvenance Provenance(SequenceDataset train, Evaluation test) =>
+        new(train.Name, (ulong)seed, 0, (float)test.Accuracy, CommandLine.Version);
+
+    /// <summary>Plays a few gestures at the sensor's own pace, to be watched, and the rest as fast as it goes.</summary>
     private (IReadOnlyList<HostDecision> Decisions, HostAccount Account, double MicrosecondsPerStep) Stream(
         BoardBinary binary, string path, SequenceDataset data, RnnModel model)
     {
@@ -143,7 +154,9 @@ internal sealed class DemoRun(Terminal terminal, bool isShort, int seed, string 
 
         var account = host.WaitForEnd(Patience);
         var fast = view.Decisions.Skip(shown).ToList();
-        double microseconds = fast.Count < 2 ? 0 : (double)(fast[^1].HostUs - fast[0].HostUs) / (fast[^1].Step - fast[0].Step);
+        double microseconds = fast.Count < 2
+            ? 0
+            : (double)(fast[^1].HostUs - fast[0].HostUs) / (fast[^1].Step - fast[0].Step);
         return (view.Decisions, account, microseconds);
     }
 

@@ -62,7 +62,9 @@ internal sealed class LiveView
             return;
         }
 
-        _terminal.Error.Live(Picture()).AutoClear(false).Start(context => Play(play, stepsAtOnce, () => context.UpdateTarget(Picture())));
+        _terminal.Error.Live(Picture())
+            .AutoClear(false)
+            .Start(context => Play(play, stepsAtOnce, () => context.UpdateTarget(Picture())));
     }
 
     private void Play(Action<Sequence> play, int stepsAtOnce, Action refresh)
@@ -90,7 +92,11 @@ internal sealed class LiveView
     {
         List<IRenderable> lines = [];
         for (int c = 0; c < _data.Channels.Count; c++)
-            lines.Add(new Markup($"[grey]{Markup.Escape(Figures.Cut(_data.Channels[c], 6).PadRight(6))}[/] [aqua]{Wave(c)}[/]"));
+        {
+            string name = Figures.Cut(_data.Channels[c], 6).PadRight(6);
+            lines.Add(new Markup($"[grey]{Markup.Escape(name)}[/] [aqua]{Wave(c)}[/]"));
+        }
+
         lines.Add(new Text(""));
         lock (_lock)
         {
@@ -132,7 +138,8 @@ internal sealed class LiveView
         string truth = _data.Labels[_data.Sequences[(int)decision.Index].Label];
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"gesture {decision.Index + 1,2}  made {truth.PadRight(width)}  heard {(decision.Label ?? "nothing").PadRight(width)} {decision.Score:0.00}");
+            $"gesture {decision.Index + 1,2}  made {truth.PadRight(width)}  "
+            + $"heard {(decision.Label ?? "nothing").PadRight(width)} {decision.Score:0.00}");
     }
 
     private static float Extreme(Sequence sequence, int channel, int channels, Func<float, float, float> choose)

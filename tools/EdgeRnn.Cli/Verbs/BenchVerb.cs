@@ -26,8 +26,10 @@ internal static class BenchVerb
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             if (suite.IsAsked(parsed))
-                return Task.FromResult(suite.Run(parsed, terminal, parsed.GetValue(steps) ?? SuiteVerb.DefaultSteps, cancellation));
-            string path = parsed.GetValue(model) ?? throw new UsageException("Nothing to time; name a --model, or use --suite.");
+                return Task.FromResult(
+                    suite.Run(parsed, terminal, parsed.GetValue(steps) ?? SuiteVerb.DefaultSteps, cancellation));
+            string path = parsed.GetValue(model)
+                ?? throw new UsageException("Nothing to time; name a --model, or use --suite.");
             var session = new RnnSession(SharedOptions.LoadModel(path));
             var (micros, allocated) = Time(session, parsed.GetValue(steps) ?? DefaultSteps, cancellation);
             Report(terminal, path, session, micros, allocated);
@@ -37,7 +39,8 @@ internal static class BenchVerb
     }
 
     /// <summary>Times each step on its own; the readings are noise about the model's mean.</summary>
-    private static (double[] Microseconds, long AllocatedBytes) Time(RnnSession session, int steps, CancellationToken cancellation)
+    private static (double[] Microseconds, long AllocatedBytes) Time(
+        RnnSession session, int steps, CancellationToken cancellation)
     {
         const int Different = 256;
         var model = session.Model;
@@ -46,7 +49,8 @@ internal static class BenchVerb
         for (int i = 0; i < readings.Length; i++)
         {
             int channel = i % model.InputSize;
-            readings[i] = model.Mean.Floats[channel] + model.Deviation.Floats[channel] * (3 * random.NextSingle() - 1.5f);
+            float normalised = 3 * random.NextSingle() - 1.5f;
+            readings[i] = model.Mean.Floats[channel] + model.Deviation.Floats[channel] * normalised;
         }
 
         var scores = new float[model.Labels.Count];
@@ -73,7 +77,8 @@ internal static class BenchVerb
     private static void Report(Terminal terminal, string path, RnnSession session, double[] sorted, long allocated)
     {
         double At(double part) => sorted[(int)Math.Min(sorted.Length - 1, part * sorted.Length)];
-        long products = session.Model.Layers.Sum(l => (long)l.WeightIh.Rows * l.WeightIh.Columns + (l.WeightHh is { } w ? (long)w.Rows * w.Columns : 0));
+        long products = session.Model.Layers.Sum(
+            l => (long)l.WeightIh.Rows * l.WeightIh.Columns + (l.WeightHh is { } w ? (long)w.Rows * w.Columns : 0));
         double perNanosecond = products / (At(0.5) * 1000);
         var json = new JsonObject
         {
@@ -98,7 +103,7 @@ internal static class BenchVerb
             ("99 of 100 steps", Figures.Microseconds(At(0.99))),
             ("999 of 1,000 steps", Figures.Microseconds(At(0.999))),
             ("slowest", $"{Figures.Microseconds(sorted[^1])} of {Figures.Count(sorted.Length)} steps"),
-            ("work", FormattableString.Invariant($"{Figures.Count(products)} products a step, {perNanosecond:0.0} a nanosecond")),
+            ("work", $"{Figures.Count(products)} products a step, {perNanosecond:0.0} a nanosecond"),
             ("allocated", Figures.Bytes(allocated))));
     }
 }

@@ -24,7 +24,8 @@ internal static class CrossValidation
             var evaluation = Evaluator.Evaluate(network.ToModel(train), held, job.Threads);
             accuracies.Add(evaluation.Accuracy);
             correct += (int)Math.Round(evaluation.Accuracy * evaluation.Samples);
-            terminal.Say($"fold {accuracies.Count}/{folds}  {evaluation.Samples} sequences  accuracy {Figures.Percent(evaluation.Accuracy)}");
+            string accuracy = Figures.Percent(evaluation.Accuracy);
+            terminal.Say($"fold {accuracies.Count}/{folds}  {evaluation.Samples} sequences  accuracy {accuracy}");
         }
 
         var json = new JsonObject

@@ -11,13 +11,23 @@ internal static class DemoVerb
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var isShort = new Option<bool>("--short") { Description = "Fewer gestures, fewer epochs, no waiting: some seconds instead of a minute." };
+        var isShort = new Option<bool>("--short")
+        {
+            Description = "Fewer gestures, fewer epochs, no waiting: some seconds instead of a minute.",
+        };
         var seed = SharedOptions.Seed();
-        var host = new Option<string?>("--host") { HelpName = "COMMAND", Description = "The host with what goes before it [default: the one built in this repository]" };
+        var host = new Option<string?>("--host")
+        {
+            HelpName = "COMMAND",
+            Description = "The host with what goes before it [default: the one built in this repository]",
+        };
         var output = new Option<string?>("--out") { HelpName = "DIR", Description = "Keep the models in this folder." };
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
-        var command = new Command("demo", "Train, quantize and stream over a virtual serial line, on made-up gestures.") { isShort, seed, host, output, force, json };
+        var command = new Command("demo", "Train, quantize and stream over a virtual serial line, on made-up gestures.")
+        {
+            isShort, seed, host, output, force, json,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             var clock = Stopwatch.StartNew();
@@ -26,7 +36,9 @@ internal static class DemoVerb
             string folder = kept ?? Directory.CreateTempSubdirectory("edgernn-demo-").FullName;
             try
             {
-                var run = new DemoRun(terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, parsed.GetValue(force), cancellation);
+                var run = new DemoRun(
+                    terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, parsed.GetValue(force),
+                    cancellation);
                 var figures = run.Run(parsed.GetValue(host));
                 Report(terminal, figures, kept, clock.Elapsed);
                 return Task.FromResult(figures.Passed ? CommandLine.Done : CommandLine.Failed);
@@ -63,16 +75,23 @@ internal static class DemoVerb
             ["seconds"] = Math.Round(time.TotalSeconds, 3),
         };
         var table = new Table().SimpleBorder().HideHeaders().AddColumn("").AddColumn("", c => c.RightAligned()).AddColumn("");
-        void Row(string name, string value, string note = "") => table.AddRow(new Text(name), new Text(value), new Text(note));
+        void Row(string name, string value, string note = "") =>
+            table.AddRow(new Text(name), new Text(value), new Text(note));
         Row("accuracy, linear on means", Figures.Percent(f.LinearAccuracy));
         Row("accuracy, LSTM float32", Figures.Percent(f.Float.Accuracy), $"{f.FloatBytes:N0} bytes");
         Row("accuracy, LSTM int8", Figures.Percent(f.Int8.Accuracy), $"{f.ModelBytes:N0} bytes");
-        Row("accuracy over the wire", Figures.Percent(f.WireAccuracy), $"{f.WireMatches} of {f.Gestures} labels as offline");
+        Row(
+            "accuracy over the wire", Figures.Percent(f.WireAccuracy),
+            $"{f.WireMatches} of {f.Gestures} labels as offline");
         Row("readings lost", Figures.Count(f.Account.Expected - f.Account.Delivered), $"of {f.Account.Expected:N0}");
         Row("a step of the network", Figures.Microseconds(f.StepMicroseconds));
-        Row("a step from wire to label", Figures.Microseconds(f.MicrosecondsPerStep), "with the line, decoding and output");
+        Row(
+            "a step from wire to label", Figures.Microseconds(f.MicrosecondsPerStep),
+            "with the line, decoding and output");
         Row("allocated while streaming", Figures.Bytes(f.Account.AllocatedBytes));
-        Row("the host's binary", f.Host.Bytes is { } bytes ? Figures.Bytes(bytes) : "left out", f.Host.IsNative ? "native" : "no native build here");
+        Row(
+            "the host's binary", f.Host.Bytes is { } bytes ? Figures.Bytes(bytes) : "left out",
+            f.Host.IsNative ? "native" : "no native build here");
         terminal.Result(json, table, new Text(Closing(f, folder, time)));
     }
 

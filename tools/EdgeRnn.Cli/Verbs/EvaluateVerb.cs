@@ -14,11 +14,18 @@ internal static class EvaluateVerb
     {
         var model = SharedOptions.Model();
         var data = SharedOptions.Data("--data", "Labelled data, as kind:path[?key=value&…].", required: true);
-        var predictions = new Option<string?>("--predictions") { HelpName = "FILE", Description = "Write a CSV file with the predicted class and all scores of each sequence." };
+        var predictions = new Option<string?>("--predictions")
+        {
+            HelpName = "FILE",
+            Description = "Write a CSV file with the predicted class and all scores of each sequence.",
+        };
         var threads = SharedOptions.Threads();
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
-        var command = new Command("evaluate", "Measure a model on labelled data.") { model, data, predictions, threads, force, json };
+        var command = new Command("evaluate", "Measure a model on labelled data.")
+        {
+            model, data, predictions, threads, force, json,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
@@ -27,7 +34,8 @@ internal static class EvaluateVerb
                 AtomicFile.RefuseExisting(file, parsed.GetValue(force));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
             var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded);
-            var evaluation = Evaluator.Evaluate(loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);
+            var evaluation = Evaluator.Evaluate(
+                loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);
             cancellation.ThrowIfCancellationRequested();
             if (file is not null)
                 PredictionsFile.Write(file, evaluation.Predictions, parsed.GetValue(force));
@@ -47,8 +55,7 @@ internal static class EvaluateVerb
             ["loss"] = evaluation.Loss,
             ["precision"] = SharedOptions.NameOf(model.Precision),
             ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
-            ["confusion"] = new JsonArray([.. Enumerable.Range(0, classes).Select(row =>
-                new JsonArray([.. Enumerable.Range(0, classes).Select(column => JsonValue.Create(evaluation.Confusion[row, column]))]))]),
+            ["confusion"] = new JsonArray([.. Enumerable.Range(0, classes).Select(row => Row(evaluation.Confusion, row))]),
             ["replaced_readings"] = evaluation.ReplacedReadings,
             ["seconds"] = Math.Round(evaluation.Seconds, 3),
         };
@@ -56,16 +63,20 @@ internal static class EvaluateVerb
             json["predictions"] = file;
         List<(string, string)> facts =
         [
-            ("accuracy", FormattableString.Invariant($"{Figures.Percent(evaluation.Accuracy)} of {Figures.Count(evaluation.Samples)} sequences")),
+            ("accuracy", $"{Figures.Percent(evaluation.Accuracy)} of {Figures.Count(evaluation.Samples)} sequences"),
             ("loss", Figures.Short(evaluation.Loss)),
             ("precision", SharedOptions.NameOf(model.Precision)),
-            ("time", FormattableString.Invariant($"{evaluation.Seconds:0.00} s")),
+            ("time", $"{evaluation.Seconds:0.00} s"),
         ];
         if (evaluation.ReplacedReadings > 0)
             facts.Add(("replaced readings", Figures.Count(evaluation.ReplacedReadings)));
         if (file is not null)
             facts.Add(("predictions", file));
-        IRenderable confusion = new Text(ConfusionText.Draw(model.Labels, evaluation.Confusion, terminal.Output.Profile.Width));
+        IRenderable confusion = new Text(
+            ConfusionText.Draw(model.Labels, evaluation.Confusion, terminal.Output.Profile.Width));
         terminal.Result(json, Terminal.Facts(facts), confusion);
     }
+
+    private static JsonArray Row(int[,] confusion, int row) =>
+        new([.. Enumerable.Range(0, confusion.GetLength(1)).Select(column => JsonValue.Create(confusion[row, column]))]);
 }

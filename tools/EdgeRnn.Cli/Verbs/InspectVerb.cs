@@ -23,7 +23,8 @@ internal static class InspectVerb
             bool? selfTest = SelfTest(loaded);
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             terminal.Result(
-                Describe(loaded, path, selfTest), Facts(loaded, path, selfTest), new Text(""), Layers(loaded), Inputs(loaded));
+                Describe(loaded, path, selfTest),
+                Facts(loaded, path, selfTest), new Text(""), Layers(loaded), Inputs(loaded));
             return selfTest == false ? CommandLine.Failed : CommandLine.Done;
         });
         return command;
@@ -54,17 +55,27 @@ internal static class InspectVerb
         List<(string, string)> facts =
         [
             ("model", path),
-            ("file", FormattableString.Invariant($"{Figures.Bytes(new FileInfo(path).Length)}, CRC-32C {model.Checksum:x8}, format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}")),
+            ("file", $"{Figures.Bytes(new FileInfo(path).Length)}, CRC-32C {model.Checksum:x8}, "
+                + $"format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}"),
             ("precision", SharedOptions.NameOf(model.Precision)),
             ("parameters", Figures.Count(model.Layers.Sum(Parameters))),
-            ("stream", model.SampleRateHz > 0 ? FormattableString.Invariant($"{window}, {model.SampleRateHz} steps a second") : window),
+            ("stream", model.SampleRateHz > 0 ? $"{window}, {model.SampleRateHz} steps a second" : window),
             ("labels", string.Join(", ", model.Labels)),
         ];
         if (model.Threshold > 0)
             facts.Add(("threshold", Figures.Short(model.Threshold)));
         if (model.Training is { } t)
-            facts.Add(("trained", FormattableString.Invariant($"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}; accuracy: validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}")));
-        facts.Add(("self-test", selfTest switch { true => "passed", false => "FAILED: this machine computes other bits than the model's maker", null => "none" }));
+        {
+            facts.Add(("trained", $"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}"));
+            facts.Add(("accuracy", $"validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}"));
+        }
+
+        facts.Add(("self-test", selfTest switch
+        {
+            true => "passed",
+            false => "FAILED: this machine computes other bits than the one that wrote the model",
+            null => "none",
+        }));
         return Terminal.Facts(facts);
     }
 
@@ -100,7 +111,9 @@ internal static class InspectVerb
     {
         if (model.Precision == Precision.Float32)
             return "float32";
-        string cell = layer.Kind == LayerKind.Lstm ? $", cell Q{15 - layer.CellFractionBits}.{layer.CellFractionBits}" : "";
+        string cell = layer.Kind == LayerKind.Lstm
+            ? $", cell Q{15 - layer.CellFractionBits}.{layer.CellFractionBits}"
+            : "";
         return $"in {Figures.Short(layer.InputScale)}{cell}";
     }
 
@@ -111,7 +124,8 @@ internal static class InspectVerb
         for (int c = 0; c < Math.Min(Most, model.InputSize); c++)
         {
             string name = model.Channels.Count > 0 ? model.Channels[c] : c.ToString(CultureInfo.InvariantCulture);
-            table.AddRow(Markup.Escape(name), Figures.Short(model.Mean.Floats[c]), Figures.Short(model.Deviation.Floats[c]));
+            table.AddRow(
+                Markup.Escape(name), Figures.Short(model.Mean.Floats[c]), Figures.Short(model.Deviation.Floats[c]));
         }
 
         if (model.InputSize > Most)
@@ -177,12 +191,18 @@ internal static class InspectVerb
 
     private static IEnumerable<(string Name, Tensor Tensor)> Tensors(RnnLayer layer)
     {
-        (string, Tensor?)[] all = [("weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh), ("bias_ih", layer.BiasIh), ("bias_hh", layer.BiasHh)];
+        (string, Tensor?)[] all =
+        [
+            ("weight_ih", layer.WeightIh),
+            ("weight_hh", layer.WeightHh),
+            ("bias_ih", layer.BiasIh),
+            ("bias_hh", layer.BiasHh),
+        ];
         return all.Where(t => t.Item2 is not null).Select(t => (t.Item1, t.Item2!));
     }
 
     private static int Parameters(RnnLayer layer) => Tensors(layer).Sum(t => t.Tensor.Rows * t.Tensor.Columns);
 
     private static string Range(float[] scales) =>
-        scales.Length == 0 ? "none" : FormattableString.Invariant($"{scales.Min():G2} to {scales.Max():G2}");
+        scales.Length == 0 ? "none" : $"{scales.Min():G2} to {scales.Max():G2}";
 }

@@ -12,14 +12,19 @@ internal static class QuantizeVerb
     public static Command Create()
     {
         var model = SharedOptions.Model();
-        var calibrate = SharedOptions.Data("--calibrate", "Data that shows the ranges of the signals; training data serve well.", required: true);
+        var calibrate = SharedOptions.Data(
+            "--calibrate", "Data that shows the ranges of the signals; training data serve well.", required: true);
         var evaluate = SharedOptions.Data("--evaluate", "Data on which both models are compared.");
-        var precision = SharedOptions.Named("--precision", "NAME", "int8, or int8x16 for int16 activations.", "int8", SharedOptions.ParsePrecision);
+        var precision = SharedOptions.Named(
+            "--precision", "NAME", "int8, or int8x16 for int16 activations.", "int8", SharedOptions.ParsePrecision);
         var output = SharedOptions.Out("FILE", "The quantized model.");
         var threads = SharedOptions.Threads();
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
-        var command = new Command("quantize", "Quantize a float model.") { model, calibrate, evaluate, precision, output, threads, force, json };
+        var command = new Command("quantize", "Quantize a float model.")
+        {
+            model, calibrate, evaluate, precision, output, threads, force, json,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
@@ -29,23 +34,32 @@ internal static class QuantizeVerb
             var calibration = terminal.Load(parsed.GetRequiredValue(calibrate)!).AlignedTo(floating);
             var data = parsed.GetValue(evaluate) is { } spec ? terminal.Load(spec).AlignedTo(floating) : null;
 
-            var quantized = Calibration.Quantize(floating, calibration, SharedOptions.ParsePrecision(parsed.GetRequiredValue(precision)));
+            var quantized = Calibration.Quantize(
+                floating, calibration, SharedOptions.ParsePrecision(parsed.GetRequiredValue(precision)));
             cancellation.ThrowIfCancellationRequested();
-            var (before, after) = data is null ? (null, null) : Compare(floating, quantized, data, parsed.GetValue(threads));
+            var (before, after) = data is null
+                ? (null, null)
+                : Compare(floating, quantized, data, parsed.GetValue(threads));
             cancellation.ThrowIfCancellationRequested();
             // An accuracy in a model is that of its own precision, so the float model's is not handed on.
-            quantized = quantized with { Training = floating.Training is { } t ? t with { TestAccuracy = (float)(after?.Accuracy ?? 0) } : null };
+            quantized = quantized with
+            {
+                Training = floating.Training is { } t ? t with { TestAccuracy = (float)(after?.Accuracy ?? 0) } : null,
+            };
             ModelWriter.Save(path, quantized, parsed.GetValue(force));
-            Report(terminal, path, new FileInfo(parsed.GetRequiredValue(model)).Length, quantized.Precision, before, after);
+            long floatBytes = new FileInfo(parsed.GetRequiredValue(model)).Length;
+            Report(terminal, path, floatBytes, quantized.Precision, before, after);
             return Task.FromResult(CommandLine.Done);
         });
         return command;
     }
 
-    private static (Evaluation Before, Evaluation After) Compare(RnnModel floating, RnnModel quantized, SequenceDataset data, int threads) =>
+    private static (Evaluation Before, Evaluation After) Compare(
+        RnnModel floating, RnnModel quantized, SequenceDataset data, int threads) =>
         (Evaluator.Evaluate(floating, data, threads), Evaluator.Evaluate(quantized, data, threads));
 
-    private static void Report(Terminal terminal, string path, long floatBytes, Precision precision, Evaluation? before, Evaluation? after)
+    private static void Report(
+        Terminal terminal, string path, long floatBytes, Precision precision, Evaluation? before, Evaluation? after)
     {
         long bytes = new FileInfo(path).Length;
         var json = new JsonObject
@@ -59,13 +73,14 @@ internal static class QuantizeVerb
         [
             ("model", path),
             ("precision", SharedOptions.NameOf(precision)),
-            ("size", FormattableString.Invariant($"{Figures.Bytes(bytes)}, {(double)bytes / floatBytes:0.000} of the float model's {Figures.Count(floatBytes)}")),
+            ("size", $"{Figures.Bytes(bytes)}, {(double)bytes / floatBytes:0.000} of {Figures.Count(floatBytes)}"),
         ];
         if (before is not null && after is not null)
         {
             json["accuracy_float"] = before.Accuracy;
             json["accuracy"] = after.Accuracy;
-            facts.Add(("accuracy", $"{Figures.Percent(after.Accuracy)}, float {Figures.Percent(before.Accuracy)}, on {Figures.Count(after.Samples)} sequences"));
+            facts.Add(("accuracy", $"{Figures.Percent(after.Accuracy)} of {Figures.Count(after.Samples)} sequences"));
+            facts.Add(("float32", Figures.Percent(before.Accuracy)));
         }
 
         terminal.Result(json, Terminal.Facts(facts));

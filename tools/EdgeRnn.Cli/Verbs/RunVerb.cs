@@ -14,11 +14,16 @@ internal static class RunVerb
     public static Command Create()
     {
         var model = SharedOptions.Model();
-        var input = SharedOptions.Required("--input", "X.npy", "Readings, [n, steps, channels] of float32, in the sensor's units.");
-        var output = SharedOptions.Required("--output", "Y.npy", "Scores: [n, labels] after the last step; [n, steps, labels] of a continuous model.");
+        var input = SharedOptions.Required(
+            "--input", "X.npy", "Readings, [n, steps, channels] of float32, in the sensor's units.");
+        var output = SharedOptions.Required(
+            "--output", "Y.npy", "Scores: [n, labels] after the last step; [n, steps, labels] of a continuous model.");
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
-        var command = new Command("run", "Compute the scores of sequences in a NumPy file.") { model, input, output, force, json };
+        var command = new Command("run", "Compute the scores of sequences in a NumPy file.")
+        {
+            model, input, output, force, json,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             string path = parsed.GetRequiredValue(output);
@@ -28,14 +33,17 @@ internal static class RunVerb
             if (array.Shape is not [_, > 0, var channels] || channels != loaded.InputSize)
             {
                 throw new UserException(
-                    $"{array.Path} has shape ({string.Join(", ", array.Shape)}), expected (n, steps, {loaded.InputSize}) for this model; reshape it.");
+                    $"{array.Path} has shape ({string.Join(", ", array.Shape)}), "
+                    + $"expected (n, steps, {loaded.InputSize}) for this model; reshape it.");
             }
 
             var clock = Stopwatch.StartNew();
             float[] scores = Scores(loaded, array.ToFloats(), array.Shape[0], array.Shape[1], cancellation);
             double seconds = clock.Elapsed.TotalSeconds;
             int labels = loaded.Labels.Count;
-            int[] shape = loaded.StreamMode == StreamMode.Continuous ? [array.Shape[0], array.Shape[1], labels] : [array.Shape[0], labels];
+            int[] shape = loaded.StreamMode == StreamMode.Continuous
+                ? [array.Shape[0], array.Shape[1], labels]
+                : [array.Shape[0], labels];
             AtomicFile.Write(path, stream => NpyArray.Write(stream, shape, scores), parsed.GetValue(force));
             var facts = new JsonObject
             {
@@ -49,13 +57,14 @@ internal static class RunVerb
             new Terminal(parsed, parsed.GetValue(json)).Result(facts, Terminal.Facts(
                 ("output", path),
                 ("shape", $"({string.Join(", ", shape)})"),
-                ("time", FormattableString.Invariant($"{seconds:0.00} s"))));
+                ("time", $"{seconds:0.00} s")));
             return Task.FromResult(CommandLine.Done);
         });
         return command;
     }
 
-    private static float[] Scores(RnnModel model, float[] readings, int count, int steps, CancellationToken cancellation)
+    private static float[] Scores(
+        RnnModel model, float[] readings, int count, int steps, CancellationToken cancellation)
     {
         var session = new RnnSession(model);
         int channels = model.InputSize, labels = model.Labels.Count;

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
@@ -10,7 +11,11 @@ namespace EdgeRnn.Cli;
 /// <summary>One training run, from data to files.</summary>
 internal sealed record TrainJob
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Training data.</summary>
     public required DataSpec Data { get; init; }
@@ -63,6 +68,8 @@ internal sealed record TrainJob
     /// <inheritdoc cref="TrainingOptions.Threads"/>
     public int Threads { get; init; } = 1;
 
+    private bool IsImages => Data.Kind.StartsWith("idx", StringComparison.Ordinal);
+
     /// <summary>The network for data like <paramref name="data"/>.</summary>
     /// <exception cref="UsageException">The layers are none.</exception>
     public Network NetworkFor(SequenceDataset data)
@@ -91,7 +98,7 @@ internal sealed record TrainJob
         Threads = Threads,
         Validation = validation,
         // Border pixels of images hardly vary: on their own they would become noise.
-        Normalisation = Normalise ?? (Data.Kind.StartsWith("idx", StringComparison.Ordinal) ? NormalisationMode.Global : NormalisationMode.Channel),
+        Normalisation = Normalise ?? (IsImages ? NormalisationMode.Global : NormalisationMode.Channel),
     };
 
     /// <summary>Trains, looks at the test set, writes the files and reports.</summary>
@@ -107,25 +114,29 @@ internal sealed record TrainJob
         var (train, validation) = Validation.Apply(data, Seed, terminal);
         var network = NetworkFor(data);
         if (network.OutputSize != data.Labels.Count)
-            throw new UserException($"'{data.Name}' has {data.Labels.Count} classes, but --net ends in dense:{network.OutputSize}; use dense:{data.Labels.Count}.");
+        {
+            throw new UserException($"'{data.Name}' has {data.Labels.Count} classes, but --net ends in "
+                + $"dense:{network.OutputSize}; use dense:{data.Labels.Count}.");
+        }
+
         var options = OptionsFor(train, validation);
         // Windows that no board can run are refused now, not after an hour of training.
         network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
-        terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × {train.Channels.Count} channels, {data.Labels.Count} classes"
-            + (validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation"));
+        string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
+        terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
+            + $"{train.Channels.Count} channels, {data.Labels.Count} classes{held}");
         terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
 
         var history = terminal.Fit(network, train, options, cancellation);
         terminal.Say(history.Summary);
         var model = network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
-        var evaluation = test is null || cancellation.IsCancellationRequested ? null : Evaluator.Evaluate(model, test, Threads);
-        model = SelfTests.Attach(model with
-        {
-            Training = new(data.Name, Seed, (float)(history.Best?.ValidationAccuracy ?? 0), (float)(evaluation?.Accuracy ?? 0), CommandLine.Version),
-        });
+        bool isStopped = history.StopReason == StopReason.Cancelled;
+        var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(model, test, Threads);
+        float validated = (float)(history.Best?.ValidationAccuracy ?? 0), tested = (float)(evaluation?.Accuracy ?? 0);
+        model = SelfTests.Attach(model with { Training = new(data.Name, Seed, validated, tested, CommandLine.Version) });
         files.Write(model, history, Describe(network, options));
         Report(terminal, network, history, evaluation, files.Model);
-        return history.StopReason == StopReason.Cancelled ? CommandLine.Stopped : CommandLine.Done;
+        return isStopped ? CommandLine.Stopped : CommandLine.Done;
     }
 
     /// <summary>At least 20 steps an epoch where the data allow it, in batches of 8 to 128.</summary>
@@ -140,6 +151,7 @@ internal sealed record TrainJob
     private static void Report(Terminal terminal, Network network, History history, Evaluation? test, string path)
     {
         long bytes = new FileInfo(path).Length;
+        string time = Figures.Time(TimeSpan.FromSeconds(history.Seconds));
         var json = new JsonObject
         {
             ["epochs"] = history.Epochs.Count,
@@ -156,7 +168,8 @@ internal sealed record TrainJob
         terminal.Result(json, Terminal.Facts(
             ("model", path),
             ("size", $"{Figures.Count(network.ParameterCount)} parameters, {Figures.Bytes(bytes)}"),
-            ("trained", $"{history.Epochs.Count} epochs in {Figures.Time(TimeSpan.FromSeconds(history.Seconds))}, {Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
+            ("trained", $"{history.Epochs.Count} epochs in {time}, "
+                + $"{Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
             ("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)),
             ("test accuracy", Figures.Percent(test?.Accuracy))));
     }
@@ -176,7 +189,12 @@ internal sealed record TrainJob
             ["optimizer"] = options.Optimizer.GetType().Name.ToLowerInvariant(),
             ["learning_rate"] = options.LearningRate ?? options.Optimizer.DefaultLearningRate,
             ["momentum"] = (options.Optimizer as Sgd)?.Momentum,
-            ["schedule"] = options.Schedule switch { CosineSchedule { WarmUpEpochs: > 0 } c => FormattableString.Invariant($"cosine:{c.WarmUpEpochs}"), CosineSchedule => "cosine", _ => "constant" },
+            ["schedule"] = options.Schedule switch
+            {
+                CosineSchedule { WarmUpEpochs: > 0 } c => $"cosine:{c.WarmUpEpochs}",
+                CosineSchedule => "cosine",
+                _ => "constant",
+            },
             ["clip_norm"] = options.ClipNorm,
             ["patience"] = options.Patience,
             ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
@@ -190,7 +208,9 @@ internal sealed record TrainJob
     }
 }
 
-/// <summary>The three files of a run. Their folder is tried before the work, and taken away again if nothing came of it.</summary>
+/// <summary>
+/// The three files of a run. Their folder is tried before the work, and taken away again if nothing came of it.
+/// </summary>
 internal sealed class TrainedFiles : IDisposable
 {
     private readonly string _folder;
@@ -231,7 +251,9 @@ internal sealed class TrainedFiles : IDisposable
     /// <summary>Removes the folder that was made for files which never came.</summary>
     public void Dispose()
     {
-        if (!_written && _isNewFolder && Directory.Exists(_folder) && !Directory.EnumerateFileSystemEntries(_folder).Any())
+        if (_written || !_isNewFolder || !Directory.Exists(_folder))
+            return;
+        if (!Directory.EnumerateFileSystemEntries(_folder).Any())
             Directory.Delete(_folder);
     }
 }

@@ -12,26 +12,59 @@ internal static class TrainVerb
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var data = SharedOptions.Data("--data", "Training data, as kind:path[?key=value&…], e.g. csv:recordings?window=100.", required: true);
-        var validation = new Option<string?>("--validation") { HelpName = "SPEC|PART", Description = "Data on which the best epoch is chosen, or the part of the training data held out for it, e.g. 0.1." };
+        var data = SharedOptions.Data(
+            "--data", "Training data, as kind:path[?key=value&…], e.g. csv:recordings?window=100.", required: true);
+        var validation = new Option<string?>("--validation")
+        {
+            HelpName = "SPEC|PART",
+            Description = "Data on which the best epoch is chosen, or the part of the training data held out for "
+                + "it, e.g. 0.1.",
+        };
         var test = SharedOptions.Data("--test", "Data looked at once, at the end.");
-        var net = new Option<string?>("--net") { HelpName = "LAYERS", Description = "Layers, e.g. gru:64,dropout:0.2,dense:10 [default: lstm:64 and a dense layer with a unit a class]" };
+        var net = new Option<string?>("--net")
+        {
+            HelpName = "LAYERS",
+            Description = "Layers, e.g. gru:64,dropout:0.2,dense:10 [default: lstm:64 and a dense layer with a unit "
+                + "a class]",
+        };
         var epochs = SharedOptions.Whole("--epochs", "Times the data is gone through.", 1, 1_000_000, 20);
-        var batch = SharedOptions.Whole("--batch", "Sequences a step [default: 128, fewer where an epoch would have fewer than 20 steps]", 1, 1 << 20);
+        var batch = SharedOptions.Whole(
+            "--batch", "Sequences a step [default: 128, fewer where an epoch would have fewer than 20 steps]", 1,
+            1 << 20);
         var optimizer = SharedOptions.Named("--optimizer", "NAME", "sgd, rmsprop or adam.", "adam", Optimizer.Parse);
-        var learningRate = SharedOptions.Number("--learning-rate", "Largest learning rate [default: 0.001, for sgd 0.01]", 1e-9f, 999);
+        var learningRate = SharedOptions.Number(
+            "--learning-rate", "Largest learning rate [default: 0.001, for sgd 0.01]", 1e-9f, 999);
         var momentum = SharedOptions.Number("--momentum", "Momentum of sgd [default: 0.9]", 0, 0.9999f);
-        var schedule = SharedOptions.Named("--schedule", "NAME", "Learning rate over time: constant, cosine, or cosine:N with N epochs of warm-up.", "cosine", LearningRateSchedule.Parse);
-        var clip = SharedOptions.Number("--clip-norm", "Longer gradients are shortened to this norm; 0 leaves them [default: 1]", 0, 1e9f);
-        var patience = SharedOptions.Whole("--patience", "Epochs without a better one after which training stops; 0 never stops early.", 0, 1_000_000, 0);
-        var normalise = SharedOptions.Named("--normalise", "MODE", "How inputs get mean 0 and deviation 1: channel, global, none, or auto, which is global for images, else channel.", "auto", ParseNormalisation);
-        var stream = SharedOptions.Named("--stream", "MODE", "How the model sees a stream: window (one label per window) or continuous (one a step).", "window", SharedOptions.ParseName<StreamMode>);
-        var hop = SharedOptions.Whole("--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
-        var threshold = SharedOptions.Number("--threshold", "On a stream, a label whose score is lower is reported as none [default: 0]", 0, 1);
-        var folds = SharedOptions.Whole("--folds", "Cross-validate in so many folds instead: writes nothing, needs no --out.", 2, 1000);
+        var schedule = SharedOptions.Named(
+            "--schedule", "NAME", "Learning rate over time: constant, cosine, or cosine:N with N epochs of warm-up.",
+            "cosine", LearningRateSchedule.Parse);
+        var clip = SharedOptions.Number(
+            "--clip-norm", "Longer gradients are shortened to this norm; 0 leaves them [default: 1]", 0, 1e9f);
+        var patience = SharedOptions.Whole(
+            "--patience", "Epochs without a better one after which training stops; 0 never stops early.", 0, 1_000_000,
+            0);
+        var normalise = SharedOptions.Named(
+            "--normalise", "MODE",
+            "How inputs get mean 0 and deviation 1: channel, global, none, or auto, which is global for images, "
+                + "else channel.",
+            "auto", ParseNormalisation);
+        var stream = SharedOptions.Named(
+            "--stream", "MODE",
+            "How the model sees a stream: window (one label per window) or continuous (one a step).", "window",
+            SharedOptions.ParseName<StreamMode>);
+        var hop = SharedOptions.Whole(
+            "--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
+        var threshold = SharedOptions.Number(
+            "--threshold", "On a stream, a label whose score is lower is reported as none [default: 0]", 0, 1);
+        var folds = SharedOptions.Whole(
+            "--folds", "Cross-validate in so many folds instead: writes nothing, needs no --out.", 2, 1000);
         var seed = SharedOptions.Seed();
         var threads = SharedOptions.Threads();
-        var output = new Option<string?>("--out") { HelpName = "DIR", Description = "Folder for model.ernn, history.csv and options.json." };
+        var output = new Option<string?>("--out")
+        {
+            HelpName = "DIR",
+            Description = "Folder for model.ernn, history.csv and options.json.",
+        };
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("train", "Train a network on labelled sequences.")
@@ -56,7 +89,8 @@ internal static class TrainVerb
                 Net = parsed.GetValue(net),
                 Epochs = parsed.GetValue(epochs),
                 Batch = parsed.GetValue(batch),
-                Optimizer = WithMomentum(Optimizer.Parse(parsed.GetRequiredValue(optimizer)), parsed.GetValue(momentum)),
+                Optimizer = WithMomentum(
+                    Optimizer.Parse(parsed.GetRequiredValue(optimizer)), parsed.GetValue(momentum)),
                 LearningRate = parsed.GetValue(learningRate),
                 Schedule = LearningRateSchedule.Parse(parsed.GetRequiredValue(schedule)),
                 ClipNorm = parsed.GetValue(clip) ?? 1f,
@@ -95,11 +129,13 @@ internal sealed record Validation(DataSpec? Spec, double Part)
             return new(ParseSpec(text), 0);
         return part is >= 0 and <= 0.9
             ? new(null, part)
-            : throw new UsageException($"--validation is '{text}', expected data or a part from 0 to 0.9, such as 0.1.");
+            : throw new UsageException($"--validation is '{text}', "
+                + "expected data or a part from 0 to 0.9, such as 0.1.");
     }
 
     /// <summary>The data to train on and those to choose on.</summary>
-    public (SequenceDataset Train, SequenceDataset? Validation) Apply(SequenceDataset data, ulong seed, Terminal terminal)
+    public (SequenceDataset Train, SequenceDataset? Validation) Apply(
+        SequenceDataset data, ulong seed, Terminal terminal)
     {
         if (Spec is not null)
             return (data, terminal.Load(Spec).AlignedTo(data));
