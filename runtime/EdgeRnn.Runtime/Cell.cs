@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
@@ -18,15 +19,45 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     /// <summary>Integers per unit of <see cref="Hidden"/>; 1 in a float session.</summary>
     protected float InverseScale { get; } = precision == Precision.Float32 ? 1f : 1f / layer.OutputScale;
 
+    /// <summary>What is remembered from step to step beside <see cref="Hidden"/>, in real units: c of an LSTM, h of a GRU.</summary>
+    public AlignedBuffer<float>? Memory { get; protected init; }
+
+    /// <summary>The LSTM's cell state in real units, for calibration; empty for other layers.</summary>
+    public ReadOnlySpan<float> CellState => Layer.Kind == LayerKind.Lstm ? Memory!.Span[..Layer.Units] : default;
+
+    /// <summary>Bytes that <see cref="SaveState"/> writes.</summary>
+    public int StateBytes => !Layer.IsRecurrent ? 0 : Hidden.Published.Length + (Memory is null ? 0 : sizeof(float) * Layer.Units);
+
     public abstract void Step(Signal x);
 
     /// <summary>The same layer for another stream, at a zero state.</summary>
     public abstract Cell Clone();
 
-    public virtual void Reset() => Hidden.Clear();
+    public void Reset()
+    {
+        Hidden.Clear();
+        Memory?.Span.Clear();
+    }
 
-    /// <summary>The LSTM's cell state in real units, for calibration; empty for other layers.</summary>
-    public virtual ReadOnlySpan<float> CellState => default;
+    /// <summary>Writes hidden activations, then memory.</summary>
+    public void SaveState(Span<byte> target)
+    {
+        if (!Layer.IsRecurrent)
+            return;
+        var hidden = Hidden.Published;
+        hidden.CopyTo(target);
+        Memory?.Span[..Layer.Units].CopyTo(MemoryMarshal.Cast<byte, float>(target[hidden.Length..]));
+    }
+
+    public void RestoreState(ReadOnlySpan<byte> source)
+    {
+        if (!Layer.IsRecurrent)
+            return;
+        var hidden = Hidden.Published;
+        source[..hidden.Length].CopyTo(hidden);
+        if (Memory is not null)
+            MemoryMarshal.Cast<byte, float>(source[hidden.Length..])[..Layer.Units].CopyTo(Memory.Span);
+    }
 
     /// <summary>A number for each unit, with padding for the last vector.</summary>
     protected AlignedBuffer<float> NewUnits() => new(Layer.Units + 32);
@@ -52,4 +83,47 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
             LayerKind.Gru => new GruCell<T, TNumerics>(layer, precision, kernel),
             _ => new DenseLayer<T, TNumerics>(layer, precision, kernel),
         };
+}
+
+/// <summary>A cell whose step is two products, W_ih·x + b_ih and W_hh·h + b_hh, and then what its equations make of them.</summary>
+internal abstract unsafe class TwoProductCell : Cell
+{
+    protected TwoProductCell(RnnLayer layer, Precision precision, Kernel kernel)
+        : base(layer, precision, kernel)
+    {
+        Inputs = new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale);
+        Recurrent = new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale);
+        FromInputs = Inputs.NewResult();
+        FromHidden = Recurrent.NewResult();
+    }
+
+    /// <summary>Another stream on the weights of <paramref name="other"/>.</summary>
+    protected TwoProductCell(TwoProductCell other)
+        : base(other.Layer, other.Precision, other.Kernel)
+    {
+        Inputs = other.Inputs;
+        Recurrent = other.Recurrent;
+        FromInputs = Inputs.NewResult();
+        FromHidden = Recurrent.NewResult();
+    }
+
+    public Projection Inputs { get; }
+
+    public Projection Recurrent { get; }
+
+    /// <summary>W_ih·x + b_ih   [gates·units]</summary>
+    public AlignedBuffer<float> FromInputs { get; }
+
+    /// <summary>W_hh·h + b_hh   [gates·units]</summary>
+    public AlignedBuffer<float> FromHidden { get; }
+
+    public sealed override void Step(Signal x)
+    {
+        Inputs.Multiply(x, FromInputs.Pointer);
+        Recurrent.Multiply(Hidden, FromHidden.Pointer);
+        Update();
+    }
+
+    /// <summary>From both products to the next state.</summary>
+    public abstract void Update();
 }

@@ -12,40 +12,22 @@ namespace EdgeRnn.Runtime;
 /// h = (1 - z)·n + z·h                          [units], quantized: kept as Q0.15, read by products as int8 in units of 1/127
 /// </code>
 /// </summary>
-internal sealed unsafe class GruCell<T, TNumerics> : Cell
+internal sealed unsafe class GruCell<T, TNumerics> : TwoProductCell
     where T : unmanaged, ILanes<T>
     where TNumerics : struct, INumerics
 {
-    private readonly Projection _inputs;
-    private readonly Projection _recurrent;
-    private readonly AlignedBuffer<float> _fromInputs;
-    private readonly AlignedBuffer<float> _fromHidden;
-    private readonly AlignedBuffer<float> _r, _z, _state;
+    private readonly AlignedBuffer<float> _r, _z;
 
     public GruCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : this(layer, precision, kernel,
-            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
-    {
-    }
+        : base(layer, precision, kernel) => (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
 
-    private GruCell(RnnLayer layer, Precision precision, Kernel kernel, Projection inputs, Projection recurrent)
-        : base(layer, precision, kernel)
-    {
-        _inputs = inputs;
-        _recurrent = recurrent;
-        _fromInputs = inputs.NewResult();
-        _fromHidden = recurrent.NewResult();
-        (_r, _z, _state) = (NewUnits(), NewUnits(), NewUnits());
-    }
+    private GruCell(GruCell<T, TNumerics> other)
+        : base(other) => (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
 
-    public override void Step(Signal x)
+    public override void Update()
     {
-        _inputs.Multiply(x, _fromInputs.Pointer);
-        _recurrent.Multiply(Hidden, _fromHidden.Pointer);
-
         int units = Layer.Units;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = _state.Pointer;
+        float* a = FromInputs.Pointer, b = FromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = Memory!.Pointer;
         Gates<T, TNumerics>.Sigmoid(a, b, r, units);
         Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
         float inverseScale = InverseScale;
@@ -61,13 +43,7 @@ internal sealed unsafe class GruCell<T, TNumerics> : Cell
         Hidden.Publish();
     }
 
-    public override void Reset()
-    {
-        base.Reset();
-        _state.Span.Clear();
-    }
-
-    public override Cell Clone() => new GruCell<T, TNumerics>(Layer, Precision, Kernel, _inputs, _recurrent);
+    public override Cell Clone() => new GruCell<T, TNumerics>(this);
 }
 
 /// <summary>
@@ -85,7 +61,7 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
     private readonly AlignedBuffer<float> _fromInputs;
     private readonly AlignedBuffer<float> _fromHidden;
     private readonly AlignedBuffer<float> _fromReset;
-    private readonly AlignedBuffer<float> _r, _z, _state;
+    private readonly AlignedBuffer<float> _r, _z;
     private readonly Signal _reset;
 
     public ResetBeforeGruCell(RnnLayer layer, Precision precision, Kernel kernel)
@@ -106,7 +82,7 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
         _fromInputs = inputs.NewResult();
         _fromHidden = gates.NewResult();
         _fromReset = candidate.NewResult();
-        (_r, _z, _state) = (NewUnits(), NewUnits(), NewUnits());
+        (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
         _reset = new(layer.Units, precision, kernel);
     }
 
@@ -116,7 +92,7 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
         _gates.Multiply(Hidden, _fromHidden.Pointer);
 
         int units = Layer.Units;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = _state.Pointer;
+        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = Memory!.Pointer;
         Gates<T, TNumerics>.Sigmoid(a, b, r, units);
         Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
         float inverseScale = InverseScale;
@@ -134,12 +110,6 @@ internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
             TNumerics.Output(h, inverseScale).Store(hidden + u);
         }
         Hidden.Publish();
-    }
-
-    public override void Reset()
-    {
-        base.Reset();
-        _state.Span.Clear();
     }
 
     public override Cell Clone() =>

@@ -14,45 +14,31 @@ namespace EdgeRnn.Runtime;
 /// h = o·tanh(c)                             [units], quantized int8 in units of 1/127
 /// </code>
 /// </summary>
-internal sealed unsafe class LstmCell<T, TNumerics> : Cell
+internal sealed unsafe class LstmCell<T, TNumerics> : TwoProductCell
     where T : unmanaged, ILanes<T>
     where TNumerics : struct, INumerics
 {
-    private readonly Projection _inputs;
-    private readonly Projection _recurrent;
-    private readonly AlignedBuffer<float> _fromInputs;
-    private readonly AlignedBuffer<float> _fromHidden;
     private readonly AlignedBuffer<float> _i, _f, _g, _o;
-    private readonly AlignedBuffer<float> _cell;
     private readonly CellFormat _format;
 
     public LstmCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : this(layer, precision, kernel,
-            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
-    {
-    }
-
-    private LstmCell(RnnLayer layer, Precision precision, Kernel kernel, Projection inputs, Projection recurrent)
         : base(layer, precision, kernel)
     {
-        _inputs = inputs;
-        _recurrent = recurrent;
-        _fromInputs = inputs.NewResult();
-        _fromHidden = recurrent.NewResult();
-        (_i, _f, _g, _o, _cell) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
+        (_i, _f, _g, _o, Memory) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
         _format = new(layer.CellFractionBits);
     }
 
-    public override ReadOnlySpan<float> CellState => _cell.Span[..Layer.Units];
-
-    public override void Step(Signal x)
+    private LstmCell(LstmCell<T, TNumerics> other)
+        : base(other)
     {
-        _inputs.Multiply(x, _fromInputs.Pointer);
-        _recurrent.Multiply(Hidden, _fromHidden.Pointer);
+        (_i, _f, _g, _o, Memory) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
+        _format = other._format;
+    }
 
+    public override void Update()
+    {
         int units = Layer.Units;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer;
+        float* a = FromInputs.Pointer, b = FromHidden.Pointer;
         float* i = _i.Pointer, f = _f.Pointer, g = _g.Pointer, o = _o.Pointer;
         Gates<T, TNumerics>.Sigmoid(a, b, i, units);
         Gates<T, TNumerics>.Sigmoid(a + units, b + units, f, units);
@@ -61,7 +47,7 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
 
         float inverseScale = InverseScale;
         var format = _format;
-        float* cell = _cell.Pointer, hidden = Hidden.Staged;
+        float* cell = Memory!.Pointer, hidden = Hidden.Staged;
         for (int u = 0; u < units; u += T.Count)
         {
             var c = T.FusedMultiplyAdd(T.Load(f + u), T.Load(cell + u), T.Load(i + u) * T.Load(g + u));
@@ -72,11 +58,5 @@ internal sealed unsafe class LstmCell<T, TNumerics> : Cell
         Hidden.Publish();
     }
 
-    public override void Reset()
-    {
-        base.Reset();
-        _cell.Span.Clear();
-    }
-
-    public override Cell Clone() => new LstmCell<T, TNumerics>(Layer, Precision, Kernel, _inputs, _recurrent);
+    public override Cell Clone() => new LstmCell<T, TNumerics>(this);
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using EdgeRnn.Format;
 using EdgeRnn.Runtime.Kernels;
 
@@ -10,6 +11,9 @@ namespace EdgeRnn.Runtime;
 /// </summary>
 public sealed class RnnSession
 {
+    // CRC-32C of what follows, seeded with the numeric version; checksum of the model.
+    private const int StateHeaderBytes = 8;
+
     private readonly InputStage _input;
     private readonly Cell[] _cells;
     private readonly DenseHead _head;
@@ -25,6 +29,7 @@ public sealed class RnnSession
         Kernel = kernel ?? Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
         _input = InputStage.Create(model, Kernel);
         _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, Kernel))];
+        RecurrentCells = _cells.Count(cell => cell.Layer.IsRecurrent);
         _head = DenseHead.Create(model.Layers[^1], model.Precision, Kernel);
         _integerLogits = new int[model.Precision == Precision.Float32 ? 0 : model.Labels.Count];
     }
@@ -35,6 +40,7 @@ public sealed class RnnSession
         Kernel = other.Kernel;
         _input = InputStage.Create(Model, Kernel);
         _cells = [.. other._cells.Select(cell => cell.Clone())];
+        RecurrentCells = other.RecurrentCells;
         _head = other._head.Clone();
         _integerLogits = new int[other._integerLogits.Length];
     }
@@ -61,6 +67,15 @@ public sealed class RnnSession
             return _integerLogits;
         }
     }
+
+    /// <summary>Bytes of a saved state.</summary>
+    public int StateBytes => StateHeaderBytes + _cells.Sum(cell => cell.StateBytes);
+
+    /// <summary>What the first layer reads.</summary>
+    internal Signal Input => _input.Output;
+
+    /// <summary>Layers before the first dense one.</summary>
+    internal int RecurrentCells { get; }
 
     /// <summary>Loads a model file and prepares a session.</summary>
     /// <param name="path">An <c>.ernn</c> file.</param>
@@ -89,12 +104,10 @@ public sealed class RnnSession
     {
         if (readings.Length != Model.InputSize)
             ThrowLength(nameof(readings), readings.Length, Model.InputSize);
-        _input.Step(readings);
-        var x = _input.Output;
-        foreach (var cell in _cells)
+        Read(readings);
+        var x = Input;
+        foreach (var cell in _cells.AsSpan(0, RecurrentCells))
         {
-            if (!cell.Layer.IsRecurrent)
-                break;
             cell.Step(x);
             x = cell.Hidden;
         }
@@ -106,11 +119,10 @@ public sealed class RnnSession
     {
         if (scores.Length != Model.Labels.Count)
             ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
-        var x = _input.Output;
-        foreach (var cell in _cells)
+        var x = _cells[RecurrentCells - 1].Hidden;
+        foreach (var cell in _cells.AsSpan(RecurrentCells))
         {
-            if (!cell.Layer.IsRecurrent)
-                cell.Step(x);
+            cell.Step(x);
             x = cell.Hidden;
         }
         _head.Forward(x, scores);
@@ -121,6 +133,43 @@ public sealed class RnnSession
     {
         foreach (var cell in _cells)
             cell.Reset();
+    }
+
+    /// <summary>Writes the state into <paramref name="target"/>, so that a program that starts anew can go on where it was.</summary>
+    /// <param name="target">At least <see cref="StateBytes"/> bytes; the rest is left alone.</param>
+    /// <exception cref="ArgumentException"><paramref name="target"/> is too short.</exception>
+    public void SaveState(Span<byte> target)
+    {
+        int length = StateBytes;
+        if (target.Length < length)
+            ThrowLength(nameof(target), target.Length, length);
+        int at = StateHeaderBytes;
+        foreach (var cell in _cells)
+        {
+            cell.SaveState(target[at..length]);
+            at += cell.StateBytes;
+        }
+        BinaryPrimitives.WriteUInt32LittleEndian(target[4..], Model.Checksum);
+        BinaryPrimitives.WriteUInt32LittleEndian(target, Crc32C.Compute(target[4..length], RnnModel.CurrentNumericVersion));
+    }
+
+    /// <summary>Takes up a state that <see cref="SaveState"/> wrote for this model.</summary>
+    /// <param name="source">What was written.</param>
+    /// <returns>False, with the state as it was, when it is cut short, damaged, of another model or another arithmetic.</returns>
+    public bool TryRestoreState(ReadOnlySpan<byte> source)
+    {
+        int length = StateBytes;
+        if (source.Length < length ||
+            BinaryPrimitives.ReadUInt32LittleEndian(source[4..]) != Model.Checksum ||
+            BinaryPrimitives.ReadUInt32LittleEndian(source) != Crc32C.Compute(source[4..length], RnnModel.CurrentNumericVersion))
+            return false;
+        int at = StateHeaderBytes;
+        foreach (var cell in _cells)
+        {
+            cell.RestoreState(source[at..length]);
+            at += cell.StateBytes;
+        }
+        return true;
     }
 
     /// <summary>Another stream, at a zero state, on the same packed weights.</summary>
@@ -137,6 +186,11 @@ public sealed class RnnSession
 
     /// <summary>The cell state of LSTM layer <paramref name="layer"/> in real units; empty for other layers.</summary>
     public ReadOnlySpan<float> CellStateOf(int layer) => _cells[layer].CellState;
+
+    /// <summary>Takes in the readings of a step, without advancing any layer.</summary>
+    internal void Read(ReadOnlySpan<float> readings) => _input.Step(readings);
+
+    internal Cell CellOf(int layer) => _cells[layer];
 
     private static void ThrowLength(string name, int found, int expected) =>
         throw new ArgumentException($"{name} has {found} values, the model needs {expected}.", name);

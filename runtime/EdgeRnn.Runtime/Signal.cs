@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
@@ -37,6 +38,12 @@ internal sealed unsafe class Signal
     public sbyte* Int8s => _int8!.Pointer;
 
     public short* Int16s => _int16!.Pointer;
+
+    /// <summary>The bytes that products read, without padding.</summary>
+    public Span<byte> Published =>
+        _int8 is not null ? MemoryMarshal.AsBytes(_int8.Span[..Size]) :
+        _int16 is not null ? MemoryMarshal.AsBytes(_int16.Span[..Size]) :
+        MemoryMarshal.AsBytes(_staged.Span[..Size]);
 
     /// <summary>Makes what was staged readable in the signal's precision.</summary>
     public void Publish()

@@ -10,42 +10,28 @@ namespace EdgeRnn.Runtime;
 /// h = max(0, W_ih·x + b_ih + W_hh·h + b_hh)    with relu; quantized: int8 in units of output_scale
 /// </code>
 /// </summary>
-internal sealed unsafe class SimpleRnnCell<T, TNumerics> : Cell
+internal sealed unsafe class SimpleRnnCell<T, TNumerics> : TwoProductCell
     where T : unmanaged, ILanes<T>
     where TNumerics : struct, INumerics
 {
     // A relu network's state may grow without bound; it stops here, far from infinity and from NaN.
     private const float LargestState = 1e6f;
 
-    private readonly Projection _inputs;
-    private readonly Projection _recurrent;
-    private readonly AlignedBuffer<float> _fromInputs;
-    private readonly AlignedBuffer<float> _fromHidden;
-
     public SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : this(layer, precision, kernel,
-            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale))
-    {
-    }
-
-    private SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel, Projection inputs, Projection recurrent)
         : base(layer, precision, kernel)
     {
-        _inputs = inputs;
-        _recurrent = recurrent;
-        _fromInputs = inputs.NewResult();
-        _fromHidden = recurrent.NewResult();
     }
 
-    public override void Step(Signal x)
+    private SimpleRnnCell(SimpleRnnCell<T, TNumerics> other)
+        : base(other)
     {
-        _inputs.Multiply(x, _fromInputs.Pointer);
-        _recurrent.Multiply(Hidden, _fromHidden.Pointer);
+    }
 
+    public override void Update()
+    {
         int units = Layer.Units;
         float inverseScale = InverseScale;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, hidden = Hidden.Staged;
+        float* a = FromInputs.Pointer, b = FromHidden.Pointer, hidden = Hidden.Staged;
         if (Layer.Activation == Activation.Relu)
         {
             for (int u = 0; u < units; u += T.Count)
@@ -62,5 +48,5 @@ internal sealed unsafe class SimpleRnnCell<T, TNumerics> : Cell
         Hidden.Publish();
     }
 
-    public override Cell Clone() => new SimpleRnnCell<T, TNumerics>(Layer, Precision, Kernel, _inputs, _recurrent);
+    public override Cell Clone() => new SimpleRnnCell<T, TNumerics>(this);
 }

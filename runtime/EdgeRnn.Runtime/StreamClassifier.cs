@@ -6,9 +6,10 @@ namespace EdgeRnn.Runtime;
 /// </summary>
 public sealed class StreamClassifier
 {
-    // Windows that overlap run as staggered states: window k begins at step k·hop, in session k mod _sessions.Length.
-    // There are ceil(window / hop) of them, so a session's window has ended when its next one begins.
-    private readonly RnnSession[] _sessions;
+    // Windows that overlap run as staggered states: window k begins at step k·hop, in stream k mod _states.Streams. There
+    // are ceil(window / hop) of them, so a state's window has ended when its next one begins. All advance together; one
+    // whose window has not begun yet is set to zero when it does.
+    private readonly RnnBatch _states;
     private readonly float[] _scores;
     private readonly bool _continuous;
     private readonly int _window;
@@ -18,7 +19,7 @@ public sealed class StreamClassifier
     private long _begun;
 
     /// <summary>Prepares a stream; all memory is reserved here.</summary>
-    /// <param name="session">A session of the model, which the stream takes over; its state is set to zero.</param>
+    /// <param name="session">A session of the model, whose packed weights the stream shares.</param>
     public StreamClassifier(RnnSession session)
     {
         Model = session.Model;
@@ -27,10 +28,7 @@ public sealed class StreamClassifier
         _hop = _continuous ? 1 : Model.Hop;
         if (_hop < 1 || _window < _hop)
             throw new ArgumentException($"window {_window} and hop {_hop} are no stream.", nameof(session));
-        _sessions = new RnnSession[(_window + _hop - 1) / _hop];
-        _sessions[0] = session;
-        for (int i = 1; i < _sessions.Length; i++)
-            _sessions[i] = session.Clone();
+        _states = new(session, (_window + _hop - 1) / _hop, sharesInput: true);
         _scores = new float[Model.Labels.Count];
         Reset();
     }
@@ -60,7 +58,7 @@ public sealed class StreamClassifier
     public long WindowStart { get; private set; }
 
     /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.</summary>
-    public long ReplacedReadings { get; private set; }
+    public long ReplacedReadings => _states.ReplacedReadings;
 
     /// <summary>Takes one step of the stream.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
@@ -78,49 +76,39 @@ public sealed class StreamClassifier
     {
         if (_step > 0)
             Resets++;
-        foreach (var session in _sessions)
-            session.Reset();
+        _states.Reset(0);
         _step = _oldest = _begun = 0;
     }
 
     private bool StepOn(ReadOnlySpan<float> readings)
     {
-        Advance(_sessions[0], readings, counts: true);
-        Decide(_sessions[0], Steps - _step);
+        _states.Advance(readings);
+        Decide(0, Steps - _step);
         return true;
     }
 
     private bool StepWindows(ReadOnlySpan<float> readings)
     {
         if (_step == _begun * _hop)
-            _begun++;
-        for (long k = _oldest; k < _begun; k++)
-            Advance(Session(k), readings, counts: k == _oldest);
+            _states.Reset(StateOf(_begun++));
+        _states.Advance(readings);
         if (_step + 1 < _oldest * _hop + _window)
             return false;
-        var ended = Session(_oldest++);
-        Decide(ended, Steps + 1 - _window);
-        ended.Reset();
+        Decide(StateOf(_oldest++), Steps + 1 - _window);
         return true;
     }
 
-    private void Advance(RnnSession session, ReadOnlySpan<float> readings, bool counts)
-    {
-        long before = session.ReplacedReadings;
-        session.Advance(readings);
-        if (counts)
-            ReplacedReadings += session.ReplacedReadings - before;
-    }
+    private int StateOf(long window) => (int)(window % _states.Streams);
 
-    private RnnSession Session(long window) => _sessions[window % _sessions.Length];
-
-    private void Decide(RnnSession session, long windowStart)
+    private void Decide(int state, long windowStart)
     {
-        session.Score(_scores);
+        _states.Score(state, _scores);
         WindowStart = windowStart;
         Class = 0;
         for (int i = 1; i < _scores.Length; i++)
+        {
             if (_scores[i] > _scores[Class])
                 Class = i;
+        }
     }
 }

@@ -13,6 +13,9 @@ public abstract unsafe class Kernel
     /// <summary>Products of int8 and int16 numbers whose sum fits 32 bits: 516 · 127 · 32767 &lt; 2^31.</summary>
     internal const int ExactColumns = 516;
 
+    /// <summary>Products over a part of the rows begin at a multiple of this and end at one, or at the padded rows.</summary>
+    internal const int LargestBlock = 64;
+
     private protected Kernel() { }
 
     /// <summary>The kernels this processor can run, best first.</summary>
@@ -63,15 +66,16 @@ public abstract unsafe class Kernel
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 
-    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused.   x int8, padded to four with any values.</summary>
-    internal abstract void Multiply(Int8Matrix w, sbyte* x, float* y);
+    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused, for padded rows from <paramref name="first"/>
+    /// to before <paramref name="end"/>.   x int8, padded to four with any values</summary>
+    internal abstract void Multiply(Int8Matrix w, sbyte* x, float* y, int first, int end);
 
     /// <summary>
     /// The same for int16 inputs, padded to two with any values: every <see cref="ExactColumns"/> columns are summed as
     /// integers, and these sums as floats in ascending order.
     /// </summary>
-    internal abstract void Multiply(Int8Matrix w, short* x, float* y);
+    internal abstract void Multiply(Int8Matrix w, short* x, float* y, int first, int end);
 
     /// <summary>y[r] = bias[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
-    internal abstract void Multiply(FloatMatrix w, float* x, float* y);
+    internal abstract void Multiply(FloatMatrix w, float* x, float* y, int first, int end);
 }

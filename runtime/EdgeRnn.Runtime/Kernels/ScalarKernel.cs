@@ -18,9 +18,9 @@ public sealed unsafe class ScalarKernel : Kernel
 
     internal override int NarrowFloatRows => 1;
 
-    internal override void Multiply(Int8Matrix w, sbyte* x, float* y)
+    internal override void Multiply(Int8Matrix w, sbyte* x, float* y, int first, int end)
     {
-        for (int r = 0; r < w.PaddedRows; r++)
+        for (int r = first; r < end; r++)
         {
             sbyte* row = w.Weights + r / 4 * w.Groups * 16 + r % 4 * 4;
             int sum = 0;
@@ -30,16 +30,16 @@ public sealed unsafe class ScalarKernel : Kernel
         }
     }
 
-    internal override void Multiply(Int8Matrix w, short* x, float* y)
+    internal override void Multiply(Int8Matrix w, short* x, float* y, int first, int end)
     {
-        for (int r = 0; r < w.PaddedRows; r++)
+        for (int r = first; r < end; r++)
         {
             sbyte* row = w.Weights + r / 4 * w.Groups * 8 + r % 4 * 2;
             float total = 0;
             for (int c = 0; c < w.Columns;)
             {
                 int sum = 0;
-                for (int end = Math.Min(c + ExactColumns, w.Columns); c < end; c++)
+                for (int exact = Math.Min(c + ExactColumns, w.Columns); c < exact; c++)
                     sum += row[c / 2 * 8 + c % 2] * x[c];
                 total += sum;
             }
@@ -47,9 +47,9 @@ public sealed unsafe class ScalarKernel : Kernel
         }
     }
 
-    internal override void Multiply(FloatMatrix w, float* x, float* y)
+    internal override void Multiply(FloatMatrix w, float* x, float* y, int first, int end)
     {
-        for (int r = 0; r < w.Rows; r++)
+        for (int r = first; r < end; r++)
         {
             float sum = w.Bias[r];
             for (int c = 0; c < w.Columns; c++)

@@ -22,30 +22,30 @@ public abstract unsafe class VectorKernel : Kernel
 
     internal sealed override int NarrowFloatRows => 2 * Vector<float>.Count;
 
-    internal sealed override void Multiply(Int8Matrix w, sbyte* x, float* y)
+    internal sealed override void Multiply(Int8Matrix w, sbyte* x, float* y, int first, int end)
     {
-        sbyte* weights = w.Weights;
-        int row = 0;
-        for (; row + 32 <= w.PaddedRows; row += 32, weights += 32 * 4 * w.Groups)
+        sbyte* weights = w.Weights + (nint)first * 4 * w.Groups;
+        int row = first;
+        for (; row + 32 <= end; row += 32, weights += 32 * 4 * w.Groups)
             WideBlock(w, row, weights, x, y + row);
-        if (row < w.PaddedRows)
+        if (row < end)
             NarrowBlock(w, row, weights, x, y + row);
     }
 
-    internal sealed override void Multiply(Int8Matrix w, short* x, float* y)
+    internal sealed override void Multiply(Int8Matrix w, short* x, float* y, int first, int end)
     {
-        sbyte* weights = w.Weights;
-        for (int row = 0; row < w.PaddedRows; row += 16, weights += 16 * 2 * w.Groups)
+        sbyte* weights = w.Weights + (nint)first * 2 * w.Groups;
+        for (int row = first; row < end; row += 16, weights += 16 * 2 * w.Groups)
             PairBlock(weights, x, w.Groups, w.Scale + row, w.Bias + row, y + row);
     }
 
-    internal sealed override void Multiply(FloatMatrix w, float* x, float* y)
+    internal sealed override void Multiply(FloatMatrix w, float* x, float* y, int first, int end)
     {
-        float* weights = w.Weights;
-        int row = 0;
-        for (; row + WideFloatRows <= w.PaddedRows; row += WideFloatRows, weights += WideFloatRows * w.Columns)
+        float* weights = w.Weights + (nint)first * w.Columns;
+        int row = first;
+        for (; row + WideFloatRows <= end; row += WideFloatRows, weights += WideFloatRows * w.Columns)
             WideBlock(weights, w.Bias + row, x, w.Columns, y + row);
-        for (; row < w.PaddedRows; row += NarrowFloatRows, weights += NarrowFloatRows * w.Columns)
+        for (; row < end; row += NarrowFloatRows, weights += NarrowFloatRows * w.Columns)
             NarrowBlock(weights, w.Bias + row, x, w.Columns, y + row);
     }
 

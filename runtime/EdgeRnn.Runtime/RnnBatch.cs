@@ -1,0 +1,112 @@
+using EdgeRnn.Runtime.Kernels;
+
+namespace EdgeRnn.Runtime;
+
+/// <summary>
+/// Many streams through one model at once. Each gives, to the bit, what a session of its own would; the weights are read
+/// once for all of them. All memory is reserved when it is made, and no step allocates. Not thread-safe.
+/// </summary>
+public sealed class RnnBatch
+{
+    private readonly RnnSession[] _sessions;
+    private readonly CellGroup[] _layers;
+    private readonly bool _sharesInput;
+
+    /// <summary>Prepares <paramref name="streams"/> streams at a zero state on the packed weights of <paramref name="session"/>.</summary>
+    /// <param name="session">A session of the model; it stays a stream of its own.</param>
+    /// <param name="streams">At least 1.</param>
+    /// <param name="sharesInput">Whether all streams read the same readings, as overlapping windows of one stream do.</param>
+    public RnnBatch(RnnSession session, int streams, bool sharesInput = false)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentOutOfRangeException.ThrowIfLessThan(streams, 1);
+        Model = session.Model;
+        _sharesInput = sharesInput;
+        _sessions = new RnnSession[streams];
+        for (int s = 0; s < streams; s++)
+            _sessions[s] = session.Clone();
+        var inputs = Array.ConvertAll(_sessions, s => (sharesInput ? _sessions[0] : s).Input);
+        _layers = new CellGroup[_sessions[0].RecurrentCells];
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            _layers[i] = new(Array.ConvertAll(_sessions, s => s.CellOf(i)), inputs);
+            inputs = Array.ConvertAll(_sessions, s => s.CellOf(i).Hidden);
+        }
+    }
+
+    /// <summary>The model.</summary>
+    public RnnModel Model { get; }
+
+    /// <summary>Number of streams.</summary>
+    public int Streams => _sessions.Length;
+
+    /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean so far, over all streams.</summary>
+    public long ReplacedReadings
+    {
+        get
+        {
+            long sum = 0;
+            foreach (var session in _sessions)
+                sum += session.ReplacedReadings;
+            return sum;
+        }
+    }
+
+    /// <summary>Advances every stream by one step and gives the scores after it.</summary>
+    /// <param name="readings"><c>[streams, InputSize]</c>, or <c>[InputSize]</c> when the input is shared.</param>
+    /// <param name="scores"><c>[streams, labels]</c>, softmax.</param>
+    public void Step(ReadOnlySpan<float> readings, Span<float> scores)
+    {
+        Advance(readings);
+        int labels = Model.Labels.Count;
+        for (int s = 0; s < _sessions.Length; s++)
+            _sessions[s].Score(scores.Slice(s * labels, labels));
+    }
+
+    /// <summary>Advances every stream by one step, without the heads.</summary>
+    /// <param name="readings"><c>[streams, InputSize]</c>, or <c>[InputSize]</c> when the input is shared.</param>
+    /// <exception cref="ArgumentException">The length is another.</exception>
+    public void Advance(ReadOnlySpan<float> readings)
+    {
+        int size = Model.InputSize, inputs = _sharesInput ? 1 : _sessions.Length;
+        if (readings.Length != inputs * size)
+            throw new ArgumentException($"readings has {readings.Length} values, {inputs} × {size} are needed.", nameof(readings));
+        for (int s = 0; s < inputs; s++)
+            _sessions[s].Read(readings.Slice(s * size, size));
+        foreach (var layer in _layers)
+            layer.Step();
+    }
+
+    /// <summary>The scores of one stream's present state.</summary>
+    /// <param name="stream">0 to <see cref="Streams"/> - 1.</param>
+    /// <param name="scores"><c>[labels]</c>, softmax.</param>
+    public void Score(int stream, Span<float> scores) => _sessions[stream].Score(scores);
+
+    /// <summary>Sets the state of one stream to zero.</summary>
+    public void Reset(int stream) => _sessions[stream].Reset();
+
+    /// <summary>The same layer of all streams.</summary>
+    private sealed class CellGroup(Cell[] cells, Signal[] inputs)
+    {
+        private readonly Projection? _inputs = (cells[0] as TwoProductCell)?.Inputs;
+        private readonly Projection? _recurrent = (cells[0] as TwoProductCell)?.Recurrent;
+        private readonly TwoProductCell[] _twoProducts = [.. cells.OfType<TwoProductCell>()];
+        private readonly Signal[] _hidden = Array.ConvertAll(cells, cell => cell.Hidden);
+        private readonly AlignedBuffer<float>[] _fromInputs = [.. cells.OfType<TwoProductCell>().Select(cell => cell.FromInputs)];
+        private readonly AlignedBuffer<float>[] _fromHidden = [.. cells.OfType<TwoProductCell>().Select(cell => cell.FromHidden)];
+
+        public void Step()
+        {
+            if (_inputs is null)
+            {
+                for (int s = 0; s < cells.Length; s++)
+                    cells[s].Step(inputs[s]);
+                return;
+            }
+            _inputs.Multiply(inputs, _fromInputs);
+            _recurrent!.Multiply(_hidden, _fromHidden);
+            foreach (var cell in _twoProducts)
+                cell.Update();
+        }
+    }
+}
