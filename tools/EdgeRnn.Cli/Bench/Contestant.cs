@@ -59,7 +59,7 @@ public sealed unsafe class BareProducts : Contestant
     public override void Step()
     {
         foreach (var product in _products)
-            _kernel.Multiply(product.Weights, product.Inputs.Pointer, product.Results.Pointer);
+            _kernel.Multiply(product.Weights, product.Inputs.Pointer, product.Results.Pointer, 0, product.Weights.PaddedRows);
     }
 
     private IEnumerable<Product> Products(RnnLayer layer)
