@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.InteropServices;
 using EdgeRnn.Onnx;
 using EdgeRnn.Trainer;
 
@@ -33,7 +32,7 @@ public static class SuiteBenchmark
             clockNs = measurement.ClockNs;
         }
         return new(
-            ProcessorName(), KernelName(), Versions(), steps, clockNs,
+            Processor.Name, KernelName(), Versions(), steps, clockNs,
             "median: of blocks of 100 steps; p99, p999, max: of single steps less clock_ns; sessions take turns of 1,000 steps",
             results);
     }
@@ -127,14 +126,4 @@ public static class SuiteBenchmark
     private static SuiteVersions Versions() => new(
         typeof(SuiteBenchmark).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
         Environment.Version.ToString(), OnnxPeer.Version);
-
-    // "model name : AMD Ryzen ..." where Linux tells; ARM kernels give numbers instead.
-    private static string ProcessorName()
-    {
-        const string file = "/proc/cpuinfo";
-        string? line = File.Exists(file)
-            ? File.ReadLines(file).FirstOrDefault(text => text.StartsWith("model name", StringComparison.Ordinal))
-            : null;
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
-    }
 }

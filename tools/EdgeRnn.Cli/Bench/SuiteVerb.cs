@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
@@ -14,6 +16,12 @@ internal sealed class SuiteVerb
 
     private const string OnnxRuntime = "onnxruntime";
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private static readonly JsonSerializerOptions Indented = new(Json)
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private readonly Option<bool> _suite = new("--suite") { Description = "Time the six models of the suite instead of one of yours." };
     private readonly Option<string> _names = new("--only")
@@ -34,12 +42,18 @@ internal sealed class SuiteVerb
         Description = "Write the suite's models and ONNX graphs to a folder instead of timing them.",
     };
 
+    private readonly Option<string?> _save = new("--save")
+    {
+        HelpName = "DIR",
+        Description = "Keep the result as DIR/<processor>/suite.json and suite.md.",
+    };
+
     private readonly Option<bool> _force = SharedOptions.Force();
 
     /// <summary>Adds the suite's options to the verb.</summary>
     public void AddTo(Command bench)
     {
-        foreach (var option in new Option[] { _suite, _against, _names, _writeModels, _force })
+        foreach (var option in new Option[] { _suite, _against, _names, _save, _writeModels, _force })
             bench.Add(option);
     }
 
@@ -58,9 +72,20 @@ internal sealed class SuiteVerb
         }
 
         var result = SuiteBenchmark.Run(steps, parsed.GetRequiredValue(_names), terminal.Say, cancellation);
-        terminal.Result(JsonSerializer.SerializeToNode(result, Json)!.AsObject(), new Text(SuiteTable.Format(result)));
+        string table = SuiteTable.Format(result);
+        terminal.Result(JsonSerializer.SerializeToNode(result, Json)!.AsObject(), new Text(table));
+        if (parsed.GetValue(_save) is { } kept)
+            Save(Path.Combine(kept, Processor.Slug), result, table);
         if (!result.Agrees)
             terminal.Say("Scores differ by more than the tolerance; the times compare different networks.");
         return result.Agrees ? CommandLine.Done : CommandLine.Failed;
+    }
+
+    // A newer result takes the older one's place: which is better is for the reader of the change to judge.
+    private static void Save(string folder, SuiteResult result, string table)
+    {
+        string json = JsonSerializer.Serialize(result, Indented);
+        AtomicFile.Write(Path.Combine(folder, "suite.json"), Encoding.UTF8.GetBytes($"{json}\n"), overwrite: true);
+        AtomicFile.Write(Path.Combine(folder, "suite.md"), Encoding.UTF8.GetBytes($"```\n{table}\n```\n"), overwrite: true);
     }
 }

@@ -1,0 +1,63 @@
+using BenchmarkDotNet.Attributes;
+using EdgeRnn.Runtime.Kernels;
+
+namespace EdgeRnn.Bench;
+
+/// <summary>
+/// Bare matrix-vector products of every kernel that this processor runs, of the shape of an LSTM's recurrent weights.
+/// </summary>
+public unsafe class KernelBenchmarks
+{
+    private Kernel? _kernel;
+    private Int8Matrix? _quads, _pairs;
+    private FloatMatrix? _floats;
+    private AlignedBuffer<sbyte>? _int8s;
+    private AlignedBuffer<short>? _int16s;
+    private AlignedBuffer<float>? _reals, _results;
+
+    /// <summary>The kernel's name.</summary>
+    [ParamsSource(nameof(Kernels))]
+    public string Kernel { get; set; } = "scalar";
+
+    /// <summary>Hidden units; the matrix has four rows for each.</summary>
+    [Params(32, 128, 256)]
+    public int Units { get; set; }
+
+    /// <summary>Those that this processor runs.</summary>
+    public static IEnumerable<string> Kernels => Runtime.Kernels.Kernel.Available.Select(kernel => kernel.Name);
+
+    /// <summary>Draws weights and inputs.</summary>
+    [GlobalSetup]
+    public void Setup()
+    {
+        int rows = 4 * Units;
+        var random = new Random(1);
+        var weights = new sbyte[rows * Units];
+        foreach (ref sbyte weight in weights.AsSpan())
+            weight = (sbyte)random.Next(-127, 128);
+        float[] scales = [.. Enumerable.Repeat(0.01f, rows)];
+        _kernel = Runtime.Kernels.Kernel.Choose(Kernel);
+        _quads = new(_kernel, Int8Matrix.Quad, rows, Units, weights, scales, 1, default);
+        _pairs = new(_kernel, Int8Matrix.Pair, rows, Units, weights, scales, 1, default);
+        _floats = new(_kernel, rows, Units, [.. weights.Select(weight => weight / 127f)], default);
+        (_int8s, _int16s, _reals, _results) = (new(Units + 64), new(Units + 64), new(Units + 64), new(rows + 64));
+        for (int i = 0; i < Units; i++)
+        {
+            _int8s.Span[i] = (sbyte)random.Next(-127, 128);
+            _int16s.Span[i] = (short)random.Next(-32767, 32768);
+            _reals.Span[i] = random.NextSingle() * 2 - 1;
+        }
+    }
+
+    /// <summary>int8 weights and inputs.</summary>
+    [Benchmark]
+    public void Int8() => _kernel!.Multiply(_quads!, _int8s!.Pointer, _results!.Pointer);
+
+    /// <summary>int8 weights, int16 inputs.</summary>
+    [Benchmark]
+    public void Int8x16() => _kernel!.Multiply(_pairs!, _int16s!.Pointer, _results!.Pointer);
+
+    /// <summary>float32 weights and inputs.</summary>
+    [Benchmark]
+    public void Float32() => _kernel!.Multiply(_floats!, _reals!.Pointer, _results!.Pointer);
+}
