@@ -51,13 +51,13 @@ public unsafe class KernelBenchmarks
 
     /// <summary>int8 weights and inputs.</summary>
     [Benchmark]
-    public void Int8() => _kernel!.Multiply(_quads!, _int8s!.Pointer, _results!.Pointer);
+    public void Int8() => _kernel!.Multiply(_quads!, _int8s!.Pointer, _results!.Pointer, 0, _quads!.PaddedRows);
 
     /// <summary>int8 weights, int16 inputs.</summary>
     [Benchmark]
-    public void Int8x16() => _kernel!.Multiply(_pairs!, _int16s!.Pointer, _results!.Pointer);
+    public void Int8x16() => _kernel!.Multiply(_pairs!, _int16s!.Pointer, _results!.Pointer, 0, _pairs!.PaddedRows);
 
     /// <summary>float32 weights and inputs.</summary>
     [Benchmark]
-    public void Float32() => _kernel!.Multiply(_floats!, _reals!.Pointer, _results!.Pointer);
+    public void Float32() => _kernel!.Multiply(_floats!, _reals!.Pointer, _results!.Pointer, 0, _floats!.PaddedRows);
 }

@@ -23,8 +23,7 @@ public static class SuiteBenchmark
         ArgumentNullException.ThrowIfNull(progress);
         var results = new List<SuiteModelResult>();
         double clockNs = 0;
-        SuiteModel[] models = [.. Select(names)];
-        foreach (var model in models)
+        foreach (var model in SuiteModel.Select(names))
         {
             progress($"{model.Name}: {model.Inputs} inputs, {model.Net}");
             var measurement = new Measurement(steps);
@@ -52,10 +51,6 @@ public static class SuiteBenchmark
             }
         }
     }
-
-    private static IEnumerable<SuiteModel> Select(string names) => names.Select(name =>
-        SuiteModel.All.FirstOrDefault(model => model.Name[0] == char.ToUpperInvariant(name))
-        ?? throw new UserException($"'{name}' is no model of the suite; name some of ABCDEF."));
 
     // ONNX Runtime quantizes the LSTM only.
     private static bool HasPeer(RnnModel model) => model.Precision == Precision.Float32

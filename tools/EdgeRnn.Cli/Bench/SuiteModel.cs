@@ -30,6 +30,15 @@ public sealed record SuiteModel(
         new("F", 64, "lstm:256,dense:12", 3.2, FloatTarget: 1.5),
     ];
 
+    /// <summary>Those that <paramref name="names"/> lists, such as <c>AC</c>.</summary>
+    /// <exception cref="UserException">There is no such model.</exception>
+    public static IReadOnlyList<SuiteModel> Select(string names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        return [.. names.Select(name => All.FirstOrDefault(model => model.Name[0] == char.ToUpperInvariant(name))
+            ?? throw new UserException($"'{name}' is no model of the suite; name some of ABCDEF."))];
+    }
+
     /// <summary>Normalised readings, uniform in ±2 from a seed: <c>[ReadingSteps, Inputs]</c>.</summary>
     public float[] Readings(int seed = 1)
     {

@@ -24,12 +24,8 @@ internal sealed class SuiteVerb
     };
 
     private readonly Option<bool> _suite = new("--suite") { Description = "Time the six models of the suite instead of one of yours." };
-    private readonly Option<string> _names = new("--only")
-    {
-        HelpName = "NAMES",
-        Description = "Some models of the suite.",
-        DefaultValueFactory = _ => "ABCDEF",
-    };
+    private readonly Option<string> _names = SharedOptions.Named(
+        "--only", "NAMES", "Some models of the suite.", "ABCDEF", SuiteModel.Select);
 
     private readonly Option<string> _against = SharedOptions.Named(
         "--against", "PEER", "What the suite is held against.", OnnxRuntime, name => name == OnnxRuntime
