@@ -14,7 +14,7 @@ public sealed partial class ReadmeTests
 {
     private const int Rate = 50;
 
-    private static readonly string Text = File.ReadAllText(Path.Combine(Repository.Root, "README.md")).ReplaceLineEndings("\n");
+    private static readonly string Text = Read("README.md");
 
     [Fact]
     public void It_stays_short() => Assert.InRange(Text.Split('\n').Length, 1, 249);
@@ -68,14 +68,17 @@ public sealed partial class ReadmeTests
         File.Delete(path);
         Assert.Equal(Evaluator.Evaluate(model, data, keepPredictions: true).Predictions[0].Scores, scores);
         Assert.Contains(label, data.Labels);
-        string source = File.ReadAllText(Path.Combine(Repository.Root, "tests/EdgeRnn.Tests/ReadmeTests.cs")).ReplaceLineEndings("\n");
+        string source = Read("tests/EdgeRnn.Tests/ReadmeTests.cs");
         Assert.Equal(Lines(Body().Match(source).Groups[1].Value), Lines(CSharp().Match(Text).Groups[1].Value));
     }
+
+    private static string Read(string file) =>
+        File.ReadAllText(Path.Combine(Repository.Root, file)).ReplaceLineEndings("\n");
 
     private static string[] Lines(string code) =>
         [.. code.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
 
-    /// <summary>Runs a command as a shell in <paramref name="folder"/> would; both programs lie beside the tests.</summary>
+    /// <summary>Runs a command as a shell in <paramref name="folder"/> would; programs lie beside the tests.</summary>
     private static string Run(string folder, string command)
     {
         string[] words = [.. Word().Matches(command).Select(word => word.Value.Trim('"'))];

@@ -8,8 +8,8 @@ using EdgeRnn.Trainer.Datasets;
 namespace EdgeRnn.Cli;
 
 /// <summary>
-/// Options that several verbs have, each made in one place. What is wrong with a value is said while arguments are read,
-/// before any work.
+/// Options that several verbs have, each made in one place. What is wrong with a value is said while arguments are
+/// read, before any work.
 /// </summary>
 internal static class SharedOptions
 {
@@ -71,7 +71,7 @@ internal static class SharedOptions
         CustomParser = result => ParseNumber(result, least, most),
     };
 
-    /// <summary>A name with a default, refused while arguments are read where <paramref name="parse"/> refuses it.</summary>
+    /// <summary>A name with a default, refused with the usage where <paramref name="parse"/> refuses it.</summary>
     public static Option<string> Named<T>(
         string name, string what, string description, string value, Func<string, T> parse) => new(name)
         {

@@ -13,7 +13,8 @@ internal static class TrainingDisplay
 
     /// <summary>Trains, and shows it.</summary>
     public static History Fit(
-        this Terminal terminal, Network network, SequenceDataset train, TrainingOptions options, CancellationToken cancellation)
+        this Terminal terminal, Network network, SequenceDataset train, TrainingOptions options,
+        CancellationToken cancellation)
     {
         if (!terminal.IsWatched)
             return network.Fit(train, options, new Listener(p => SayEpoch(terminal, p)), cancellation);

@@ -22,8 +22,8 @@ public sealed class ChainTests
         // LSTM: 4·8 rows of 6 inputs, 8 hidden and one bias; dense: 6 rows of 8 and one bias.
         Assert.Equal(32 * 15 + 6 * 9, json.GetProperty("parameters").GetInt32());
         Assert.InRange(json.GetProperty("test_accuracy").GetDouble(), 0, 1);
-        Assert.True(
-            json.GetProperty("train_seconds").GetDouble() > 0 && json.GetProperty("samples_per_second").GetDouble() > 0);
+        Assert.True(json.GetProperty("train_seconds").GetDouble() > 0);
+        Assert.True(json.GetProperty("samples_per_second").GetDouble() > 0);
         Assert.Equal(3, File.ReadAllLines(folder["run/history.csv"]).Length);
         var options = JsonDocument.Parse(File.ReadAllText(folder["run/options.json"])).RootElement;
         Assert.Equal("lstm:8,dense:6", options.GetProperty("net").GetString());
@@ -52,14 +52,15 @@ public sealed class ChainTests
         const string Data = "synthetic:motion?part=test&count=60";
         folder.Train("run").Works();
         var quantized = CliFolder.Run(
-            "quantize", "--model", folder["run/model.ernn"], "--calibrate", "synthetic:motion?count=240", "--evaluate", Data,
-            "--precision", precision, "--out", folder["q.ernn"], "--json").Works().Json;
+            "quantize", "--model", folder["run/model.ernn"], "--calibrate", "synthetic:motion?count=240",
+            "--evaluate", Data, "--precision", precision, "--out", folder["q.ernn"], "--json").Works().Json;
         Assert.Equal(precision, quantized.GetProperty("precision").GetString());
         Assert.Equal(new FileInfo(folder["q.ernn"]).Length, quantized.GetProperty("bytes").GetInt64());
         Assert.True(quantized.GetProperty("bytes").GetInt64() < quantized.GetProperty("float_bytes").GetInt64());
 
         var evaluated = CliFolder.Run(
-            "evaluate", "--model", folder["q.ernn"], "--data", Data, "--predictions", folder["p.csv"], "--json").Works().Json;
+            "evaluate", "--model", folder["q.ernn"], "--data", Data, "--predictions", folder["p.csv"],
+            "--json").Works().Json;
         Assert.Equal(60, evaluated.GetProperty("samples").GetInt32());
         Assert.Equal(precision, evaluated.GetProperty("precision").GetString());
         Assert.Equal(quantized.GetProperty("accuracy").GetDouble(), evaluated.GetProperty("accuracy").GetDouble());
@@ -147,7 +148,8 @@ public sealed class ChainTests
     {
         using var folder = new CliFolder();
         var json = CliFolder.Run(
-            "train", "--data", "synthetic:motion?count=120", "--net", "gru:8,dense:6", "--epochs", "1", "--folds", "3", "--json").Works().Json;
+            "train", "--data", "synthetic:motion?count=120", "--net", "gru:8,dense:6", "--epochs", "1",
+            "--folds", "3", "--json").Works().Json;
         Assert.Equal(3, json.GetProperty("folds").GetArrayLength());
         Assert.InRange(json.GetProperty("accuracy").GetDouble(), 0, 1);
         Assert.Empty(folder.Entries);
@@ -160,8 +162,8 @@ public sealed class ChainTests
         using var folder = new CliFolder();
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         var result = CliFolder.Run(
-            stop.Token, "train", "--data", "synthetic:motion?count=240", "--net", "lstm:8,dense:6", "--epochs", "1000000", "--threads", "1",
-            "--out", folder["run"], "--json");
+            stop.Token, "train", "--data", "synthetic:motion?count=240", "--net", "lstm:8,dense:6",
+            "--epochs", "1000000", "--threads", "1", "--out", folder["run"], "--json");
         Assert.Equal(130, result.ExitCode);
         Assert.Equal("cancelled", result.Json.GetProperty("stopped").GetString());
         Assert.Contains("Stopped on request", result.Error, StringComparison.Ordinal);

@@ -68,8 +68,8 @@ internal sealed class CliFolder : IDisposable
     /// <summary>Trains a small model.</summary>
     public CliResult Train(string name, params string[] more) => Run(
         [
-            "train", "--data", "synthetic:motion?count=240", "--net", "lstm:8,dense:6", "--epochs", "2", "--threads", "1",
-            "--out", this[name], "--json", .. more,
+            "train", "--data", "synthetic:motion?count=240", "--net", "lstm:8,dense:6", "--epochs", "2",
+            "--threads", "1", "--out", this[name], "--json", .. more,
         ]);
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -46,7 +46,8 @@ internal sealed record BoardBinary(IReadOnlyList<string> Command, bool IsNative)
     private static void Build(string project, Terminal terminal)
     {
         terminal.Say("building edgernn-host");
-        using var build = Process.Start(new ProcessStartInfo("dotnet", ["build", project, "-c", "Release", "-v", "quiet", "-nologo"])
+        string[] arguments = ["build", project, "-c", "Release", "-v", "quiet", "-nologo"];
+        using var build = Process.Start(new ProcessStartInfo("dotnet", arguments)
         {
             RedirectStandardOutput = true,
         })!;

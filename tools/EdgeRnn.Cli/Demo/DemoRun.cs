@@ -47,7 +47,7 @@ internal sealed record DemoFigures
         && (!Host.IsNative || Account.AllocatedBytes == 0);
 }
 
-/// <summary>The whole chain on <c>synthetic:motion</c>: train, quantize, and stream to the board's own program.</summary>
+/// <summary>The whole chain on <c>synthetic:motion</c>: train, quantize, and stream to the board's program.</summary>
 internal sealed class DemoRun(
     Terminal terminal, bool isShort, int seed, string folder, bool force, CancellationToken cancellation)
 {
@@ -67,8 +67,8 @@ internal sealed class DemoRun(
         double linear = new LinearBaseline(train).Accuracy(test);
         terminal.Say($"     {string.Join(", ", train.Labels)}");
         terminal.Say($"     {train.Count} to learn from, {test.Count} of other people to be tested on");
-        terminal.Say($"     a linear classifier on the mean of each window finds {Figures.Percent(linear)}; "
-            + $"guessing would find {Figures.Percent(1.0 / train.Labels.Count)}");
+        string guess = Figures.Percent(1.0 / train.Labels.Count);
+        terminal.Say($"     a linear classifier on window means: {Figures.Percent(linear)}; guessing: {guess}");
 
         terminal.Say("2/4  training an LSTM");
         var (history, floating) = Train(train);
@@ -126,7 +126,7 @@ internal sealed class DemoRun(
     private TrainingProvenance Provenance(SequenceDataset train, Evaluation test) =>
         new(train.Name, (ulong)seed, 0, (float)test.Accuracy, CommandLine.Version);
 
-    /// <summary>Plays a few gestures at the sensor's own pace, to be watched, and the rest as fast as it goes.</summary>
+    /// <summary>Plays a few gestures at the sensor's pace, to be watched, and the rest as fast as it goes.</summary>
     private (IReadOnlyList<HostDecision> Decisions, HostAccount Account, double MicrosecondsPerStep) Stream(
         BoardBinary binary, string path, SequenceDataset data, RnnModel model)
     {

@@ -4,8 +4,8 @@ using EdgeRnn.Trainer;
 namespace EdgeRnn.Cli;
 
 /// <summary>
-/// How good options are, by training data alone: each fold is predicted by a network that never saw it. The epoch is the
-/// last one, or chosen on a part of the other folds; choosing it on the fold itself would flatter the options.
+/// How good options are, by training data alone: each fold is predicted by a network that never saw it. The epoch is
+/// the last one, or chosen on a part of the other folds; choosing it on the fold itself would flatter the options.
 /// </summary>
 internal static class CrossValidation
 {

@@ -74,7 +74,8 @@ internal static class DemoVerb
             ["train_seconds"] = Math.Round(f.Training.Seconds, 3),
             ["seconds"] = Math.Round(time.TotalSeconds, 3),
         };
-        var table = new Table().SimpleBorder().HideHeaders().AddColumn("").AddColumn("", c => c.RightAligned()).AddColumn("");
+        var table = new Table().SimpleBorder().HideHeaders();
+        table.AddColumn("").AddColumn("", column => column.RightAligned()).AddColumn("");
         void Row(string name, string value, string note = "") =>
             table.AddRow(new Text(name), new Text(value), new Text(note));
         Row("accuracy, linear on means", Figures.Percent(f.LinearAccuracy));
@@ -87,7 +88,7 @@ internal static class DemoVerb
         Row("a step of the network", Figures.Microseconds(f.StepMicroseconds));
         Row(
             "a step from wire to label", Figures.Microseconds(f.MicrosecondsPerStep),
-            "with the line, decoding and output");
+            "line, decoding, output");
         Row("allocated while streaming", Figures.Bytes(f.Account.AllocatedBytes));
         Row(
             "the host's binary", f.Host.Bytes is { } bytes ? Figures.Bytes(bytes) : "left out",

@@ -55,7 +55,7 @@ internal static class EvaluateVerb
             ["loss"] = evaluation.Loss,
             ["precision"] = SharedOptions.NameOf(model.Precision),
             ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
-            ["confusion"] = new JsonArray([.. Enumerable.Range(0, classes).Select(row => Row(evaluation.Confusion, row))]),
+            ["confusion"] = Array(classes, row => Array(classes, column => evaluation.Confusion[row, column])),
             ["replaced_readings"] = evaluation.ReplacedReadings,
             ["seconds"] = Math.Round(evaluation.Seconds, 3),
         };
@@ -77,6 +77,6 @@ internal static class EvaluateVerb
         terminal.Result(json, Terminal.Facts(facts), confusion);
     }
 
-    private static JsonArray Row(int[,] confusion, int row) =>
-        new([.. Enumerable.Range(0, confusion.GetLength(1)).Select(column => JsonValue.Create(confusion[row, column]))]);
+    private static JsonArray Array(int count, Func<int, JsonNode> item) =>
+        [.. Enumerable.Range(0, count).Select(item)];
 }

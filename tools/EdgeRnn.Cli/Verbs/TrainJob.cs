@@ -133,7 +133,8 @@ internal sealed record TrainJob
         bool isStopped = history.StopReason == StopReason.Cancelled;
         var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(model, test, Threads);
         float validated = (float)(history.Best?.ValidationAccuracy ?? 0), tested = (float)(evaluation?.Accuracy ?? 0);
-        model = SelfTests.Attach(model with { Training = new(data.Name, Seed, validated, tested, CommandLine.Version) });
+        var provenance = new TrainingProvenance(data.Name, Seed, validated, tested, CommandLine.Version);
+        model = SelfTests.Attach(model with { Training = provenance });
         files.Write(model, history, Describe(network, options));
         Report(terminal, network, history, evaluation, files.Model);
         return isStopped ? CommandLine.Stopped : CommandLine.Done;
