@@ -7,12 +7,17 @@ using EdgeRnn.Tests;
 namespace EdgeRnn.AotSmoke;
 
 /// <summary>
-/// Every output bit of every kernel, over some thousand steps of models of odd sizes, hashed and compared with the
-/// hashes in the repository: two processors that both agree with the file agree with one another.
+/// Every bit of outputs and states of every kernel, over some thousand steps of models of odd sizes, hashed and compared
+/// with the hashes in the repository: two processors that both agree with the file agree with one another. The same over
+/// as many steps of real readings as one likes is what <c>tools/exactness</c> compares.
 /// </summary>
 internal static class Exactness
 {
     private const int Inputs = 5;
+
+    // A row of an MNIST digit is a step; its pixels, divided by 64, reach from 0 to 4 and so fill the models' range.
+    private const int RowPixels = 28;
+    private const float PixelUnit = 64;
 
     private static readonly string[] Cells =
         ["rnn:{0}", "rnn:{0}:relu", "lstm:{0}", "gru:{0}", "gru:{0}:reset-before"];
@@ -23,7 +28,7 @@ internal static class Exactness
     public static void Print(TextWriter output)
     {
         foreach (var run in Runs())
-            output.WriteLine($"{run.Name} {run.Hash(Scalar):x8}");
+            output.WriteLine($"{run.Name} {HashSeeded(run, Scalar):x8}");
     }
 
     public static void Check(Checks checks, string hashesPath)
@@ -34,11 +39,32 @@ internal static class Exactness
         {
             foreach (var kernel in Kernel.Available)
             {
-                uint hash = run.Hash(kernel);
+                uint hash = HashSeeded(run, kernel);
                 string found = expected.TryGetValue(run.Name, out uint known) ? $"expected {known:x8}" : "unknown";
                 checks.That(hash == known, $"{run.Name} on {kernel.Name} has hash {hash:x8}, {found}");
             }
         }
+    }
+
+    /// <summary>Prints a line <c>net kernel hash</c> for each network, as soon as it is done, on all processors.</summary>
+    /// <param name="count">Steps of each.</param>
+    /// <param name="pixelsPath">A byte a pixel, 28 a step, begun anew at the end; or "seeded" for made-up readings.</param>
+    public static int PrintLong(string count, string pixelsPath)
+    {
+        int steps = int.Parse(count, CultureInfo.InvariantCulture);
+        byte[]? pixels = pixelsPath == "seeded" ? null : File.ReadAllBytes(pixelsPath);
+        var kernel = Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
+        // The longest first, so that no processor is left with them at the end.
+        Parallel.ForEach(
+            Runs().OrderByDescending(run => run.Net.Contains("100", StringComparison.Ordinal)),
+            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount },
+            run =>
+            {
+                var model = RandomModels.Create(11, run.Precision, RowPixels, run.Net);
+                uint hash = Hash(model, kernel, steps, pixels is null ? SeededRows(model) : PixelRows(pixels));
+                Console.WriteLine($"{run.Precision.ToString().ToLowerInvariant()}/{run.Net} {kernel.Name} {hash:x8}");
+            });
+        return 0;
     }
 
     private static Kernel Scalar => Kernel.Available.First(kernel => kernel.Name == "scalar");
@@ -57,28 +83,60 @@ internal static class Exactness
         }
     }
 
+    private static uint HashSeeded(Run run, Kernel kernel)
+    {
+        var model = RandomModels.Create(11, run.Precision, Inputs, run.Net);
+        float[] readings = RandomModels.Readings(12, model, run.Steps);
+        // What a sensor should not send, and a network must survive.
+        readings[Inputs * 7 + 2] = float.NaN;
+        readings[Inputs * 9] = float.NegativeInfinity;
+        readings[Inputs * 11 + 4] = 1e30f;
+        return Hash(model, kernel, run.Steps, (step, row) => readings.AsSpan(step * Inputs, Inputs).CopyTo(row));
+    }
+
+    private static ReadRow PixelRows(byte[] pixels)
+    {
+        int rows = pixels.Length / RowPixels;
+        return (step, row) =>
+        {
+            for (int i = 0; i < RowPixels; i++)
+                row[i] = pixels[step % rows * RowPixels + i] / PixelUnit;
+        };
+    }
+
+    private static ReadRow SeededRows(RnnModel model)
+    {
+        const int Rows = 4096;
+        float[] readings = RandomModels.Readings(12, model, Rows);
+        return (step, row) => readings.AsSpan(step % Rows * RowPixels, RowPixels).CopyTo(row);
+    }
+
+    /// <summary>The CRC-32C of scores, logits and saved state of all steps in continuous mode.</summary>
+    private static uint Hash(RnnModel model, Kernel kernel, int steps, ReadRow read)
+    {
+        // The first bytes of a saved state are a checksum of the rest.
+        const int StateHeaderBytes = 8;
+        var session = new RnnSession(model, kernel);
+        float[] row = new float[model.InputSize];
+        float[] scores = new float[model.Labels.Count];
+        byte[] state = new byte[session.StateBytes];
+        uint hash = 0;
+        for (int step = 0; step < steps; step++)
+        {
+            read(step, row);
+            session.Step(row, scores);
+            session.SaveState(state);
+            hash = Crc32C.Compute(MemoryMarshal.AsBytes(scores.AsSpan()), hash);
+            hash = Crc32C.Compute(MemoryMarshal.AsBytes(session.Logits), hash);
+            hash = Crc32C.Compute(state.AsSpan(StateHeaderBytes), hash);
+        }
+        return hash;
+    }
+
+    private delegate void ReadRow(int step, Span<float> row);
+
     private sealed record Run(Precision Precision, string Net, int Steps)
     {
         public string Name => $"{Precision.ToString().ToLowerInvariant()}/{Net}/{Steps}";
-
-        public uint Hash(Kernel kernel)
-        {
-            var model = RandomModels.Create(11, Precision, Inputs, Net);
-            float[] readings = RandomModels.Readings(12, model, Steps);
-            // What a sensor should not send, and a network must survive.
-            readings[Inputs * 7 + 2] = float.NaN;
-            readings[Inputs * 9] = float.NegativeInfinity;
-            readings[Inputs * 11 + 4] = 1e30f;
-            var session = new RnnSession(model, kernel);
-            float[] scores = new float[model.Labels.Count];
-            uint hash = 0;
-            for (int step = 0; step < Steps; step++)
-            {
-                session.Step(readings.AsSpan(step * Inputs, Inputs), scores);
-                hash = Crc32C.Compute(MemoryMarshal.AsBytes(scores.AsSpan()), hash);
-                hash = Crc32C.Compute(MemoryMarshal.AsBytes(session.Logits), hash);
-            }
-            return hash;
-        }
     }
 }

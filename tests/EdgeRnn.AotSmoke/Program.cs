@@ -1,25 +1,40 @@
 using EdgeRnn.AotSmoke;
 using EdgeRnn.Runtime.Kernels;
 
-// EdgeRnn.AotSmoke --print-hashes | --steps MODEL.ernn N | HASHES [MODEL.ernn …]
+const string Usage = """
+    EdgeRnn.AotSmoke HASHES [MODEL.ernn ...]         exactness, allocation, and models that hold their scores
+    EdgeRnn.AotSmoke --print-hashes                  the table HASHES
+    EdgeRnn.AotSmoke --kernels                       the kernels that run here, best first
+    EdgeRnn.AotSmoke --exactness STEPS PIXELS|seeded hashes of long runs, a line a network
+    EdgeRnn.AotSmoke --real-time STEPS               how the times of single steps are spread
+    EdgeRnn.AotSmoke --steps MODEL.ernn N            N steps and nothing else
+    """;
+
 // Repeats, in the code that the ahead-of-time compiler makes, what the unit tests show of the code that the JIT makes.
-if (args is ["--print-hashes"])
+switch (args)
 {
-    Exactness.Print(Console.Out);
-    return 0;
-}
-if (args is ["--steps", var model, var count])
-    return Steps.Run(model, count);
-if (args.Length == 0)
-{
-    Console.Error.WriteLine("Usage: EdgeRnn.AotSmoke --print-hashes | --steps MODEL.ernn N | HASHES [MODEL.ernn ...]");
-    return 2;
+    case ["--print-hashes"]:
+        Exactness.Print(Console.Out);
+        return 0;
+    case ["--kernels"]:
+        Console.WriteLine(string.Join(' ', Kernel.Available.Select(kernel => kernel.Name)));
+        return 0;
+    case ["--exactness", var steps, var pixels]:
+        return Exactness.PrintLong(steps, pixels);
+    case ["--real-time", var steps]:
+        return RealTime.Run(steps);
+    case ["--steps", var model, var count]:
+        return Steps.Run(model, count);
+    case [] or [['-', ..], ..]:
+        Console.Error.WriteLine(Usage);
+        return 2;
 }
 
 var checks = new Checks();
 Console.WriteLine($"kernels: {string.Join(", ", Kernel.Available.Select(kernel => kernel.Name))}");
 Exactness.Check(checks, args[0]);
 Allocation.Check(checks);
+RealTime.Check(checks);
 foreach (string path in args.AsSpan(1))
     Golden.Check(checks, path);
 Console.WriteLine($"smoke: {checks.Passed} passed, {checks.Failed} failed");
