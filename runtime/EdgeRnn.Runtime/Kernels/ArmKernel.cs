@@ -4,6 +4,16 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace EdgeRnn.Runtime.Kernels;
 
+/// <summary>How an ARM64 kernel multiplies a tile of four rows and four columns.</summary>
+/// <typeparam name="TInput">Four inputs, spread over registers as <see cref="Add"/> needs them.</typeparam>
+internal unsafe interface ITileProduct<TInput>
+{
+    static abstract TInput Spread(sbyte* x);
+
+    /// <summary>sums + the tile's products, one lane per row.</summary>
+    static abstract Vector128<int> Add(Vector128<int> sums, sbyte* tile, TInput x);
+}
+
 /// <summary>The blocks of the ARM64 kernels: eight or four tiles side by side.</summary>
 public abstract unsafe class ArmKernel : VectorKernel
 {
@@ -11,7 +21,7 @@ public abstract unsafe class ArmKernel : VectorKernel
 
     private protected static void WideBlock<TProduct, TInput>(
         sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
-        where TProduct : ITileProduct<Vector128<int>, TInput>
+        where TProduct : ITileProduct<TInput>
     {
         Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
         Vector128<int> s4 = default, s5 = default, s6 = default, s7 = default;
@@ -39,7 +49,7 @@ public abstract unsafe class ArmKernel : VectorKernel
 
     private protected static void NarrowBlock<TProduct, TInput>(
         sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
-        where TProduct : ITileProduct<Vector128<int>, TInput>
+        where TProduct : ITileProduct<TInput>
     {
         Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
         for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)

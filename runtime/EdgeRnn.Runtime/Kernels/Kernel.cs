@@ -57,12 +57,6 @@ public abstract unsafe class Kernel
     /// <summary>Rows of a narrow block of a float matrix.</summary>
     internal abstract int NarrowFloatRows { get; }
 
-    /// <summary>
-    /// For a kernel that multiplies unsigned inputs, raised by 128: the largest |w0 + w1| of two neighbouring weights of
-    /// one sign that it multiplies exactly. 0 for a kernel that takes inputs as they are.
-    /// </summary>
-    internal virtual int LargestPair => 0;
-
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 

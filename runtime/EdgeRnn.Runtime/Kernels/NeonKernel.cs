@@ -21,16 +21,18 @@ public sealed unsafe class NeonKernel : ArmKernel
     // Rows 0 to 3 with columns 0 and 1, then rows 0 to 3 with columns 2 and 3: neighbouring lanes belong to one row.
     internal override int PlaceInTile(int row, int column) => column / 2 * 8 + row * 2 + column % 2;
 
-    private protected override void WideBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y) =>
-        WideBlock<Product, Pairs>(weights, x, w.Groups, w.Scale + row, w.Bias + row, y);
+    private protected override void WideBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
+        WideBlock<Product, Pairs>(w, x, quads, scale, bias, y);
 
-    private protected override void NarrowBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y) =>
-        NarrowBlock<Product, Pairs>(weights, x, w.Groups, w.Scale + row, w.Bias + row, y);
+    private protected override void NarrowBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
+        NarrowBlock<Product, Pairs>(w, x, quads, scale, bias, y);
 
     /// <summary>Inputs 0 and 1 four times, and inputs 2 and 3 four times.</summary>
     private readonly record struct Pairs(Vector64<sbyte> Low, Vector64<sbyte> High);
 
-    private readonly struct Product : ITileProduct<Vector128<int>, Pairs>
+    private readonly struct Product : ITileProduct<Pairs>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Pairs Spread(sbyte* x) =>

@@ -70,10 +70,6 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
 {
     private readonly AlignedBuffer<sbyte> _weights;
     private readonly AlignedBuffer<float> _scale;
-    private readonly AlignedBuffer<int> _firstSums;
-    private AlignedBuffer<sbyte> _remainders = new(0);
-    private AlignedBuffer<int> _remainderQuads = new(0);
-    private AlignedBuffer<int> _remainderStarts = new(0);
 
     /// <summary>Columns of a group for int8 inputs.</summary>
     public const int Quad = 4;
@@ -97,7 +93,6 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
         Groups = (columns + group - 1) / group;
         _weights = new(PaddedRows * Groups * group);
         _scale = new(PaddedRows);
-        _firstSums = new(PaddedRows);
         for (int r = 0; r < rows; r++)
         {
             Scale[r] = rowScales[r] * inputScale;
@@ -109,9 +104,6 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
                 tiles[c / group * size * group + place] = weights[r * columns + c];
             }
         }
-        RaisesInputs = group == Quad && kernel.LargestPair > 0 && SplitPairs(kernel);
-        for (int i = 0; RaisesInputs && i < rows * columns; i++)
-            FirstSums[i / columns] -= 128 * weights[i];
     }
 
     /// <summary>Groups of columns.</summary>
@@ -119,94 +111,6 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
 
     public sbyte* Weights => _weights.Pointer;
 
-    /// <summary>Where the integer sums begin, for each row.</summary>
-    public int* FirstSums => _firstSums.Pointer;
-
-    /// <summary>Whether the sums are of inputs plus 128.</summary>
-    public bool RaisesInputs { get; }
-
-    /// <summary>
-    /// What <see cref="Kernel.LargestPair"/> forbids, as further tiles of eight rows and four columns: those of the rows
-    /// from <c>8 · i</c> on are numbers <c>RemainderStarts[i]</c> to <c>RemainderStarts[i + 1]</c>. Null when there are none.
-    /// </summary>
-    public int* RemainderStarts { get; private set; }
-
-    /// <summary>The quad of columns that each of these tiles belongs to.</summary>
-    public int* RemainderQuads => _remainderQuads.Pointer;
-
-    /// <summary>The tiles.</summary>
-    public sbyte* Remainders => _remainders.Pointer;
-
     /// <summary>Real result per unit of the integer sum, for each row.</summary>
     public float* Scale => _scale.Pointer;
-
-    // Lowers the second weight of each forbidden pair as far as needed and puts what was taken off into a tile of its own;
-    // false, with all weights as they were, when that would take more than a quarter as many tiles again.
-    private bool SplitPairs(Kernel kernel)
-    {
-        var tiles = new List<sbyte>();
-        var quads = new List<int>();
-        var starts = new List<int> { 0 };
-        for (int row = 0; row < PaddedRows; row += 8)
-        {
-            for (int quad = 0; quad < Groups; quad++)
-            {
-                var remainder = TakeRemainder(Tile(kernel, row, quad), kernel.LargestPair);
-                if (remainder is null)
-                    continue;
-                tiles.AddRange(remainder);
-                quads.Add(quad);
-            }
-            starts.Add(quads.Count);
-        }
-        if (quads.Count > PaddedRows / 8 * Groups / 4)
-        {
-            PutBack(kernel, tiles, quads, starts);
-            return false;
-        }
-        if (quads.Count == 0)
-            return true;
-        _remainders = new(tiles.Count);
-        tiles.CopyTo(_remainders.Span);
-        _remainderQuads = new(quads.Count);
-        quads.CopyTo(_remainderQuads.Span);
-        _remainderStarts = new(starts.Count);
-        starts.CopyTo(_remainderStarts.Span);
-        RemainderStarts = _remainderStarts.Pointer;
-        return true;
-    }
-
-    private static sbyte[]? TakeRemainder(sbyte* tile, int largestPair)
-    {
-        sbyte[]? remainder = null;
-        for (int i = 0; i < 32; i += 2)
-        {
-            int excess = Math.Abs(tile[i] + tile[i + 1]) - largestPair;
-            if (excess <= 0)
-                continue;
-            remainder ??= new sbyte[32];
-            remainder[i + 1] = (sbyte)(tile[i + 1] > 0 ? excess : -excess);
-            tile[i + 1] -= remainder[i + 1];
-        }
-        return remainder;
-    }
-
-    private void PutBack(Kernel kernel, List<sbyte> tiles, List<int> quads, List<int> starts)
-    {
-        for (int row = 0; row < PaddedRows; row += 8)
-        {
-            for (int t = starts[row / 8]; t < starts[row / 8 + 1]; t++)
-            {
-                sbyte* tile = Tile(kernel, row, quads[t]);
-                for (int i = 0; i < 32; i++)
-                    tile[i] += tiles[32 * t + i];
-            }
-        }
-    }
-
-    private sbyte* Tile(Kernel kernel, int row, int quad)
-    {
-        var (first, size) = BlockOf(row, kernel.WideRows, kernel.NarrowRows);
-        return Weights + (first * Groups + quad * size + row - first) * Quad;
-    }
 }

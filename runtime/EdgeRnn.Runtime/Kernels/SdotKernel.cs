@@ -15,13 +15,15 @@ public sealed unsafe class SdotKernel : ArmKernel
     /// <inheritdoc/>
     public override string Name => "sdot";
 
-    private protected override void WideBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y) =>
-        WideBlock<Product, Vector128<sbyte>>(weights, x, w.Groups, w.Scale + row, w.Bias + row, y);
+    private protected override void WideBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
+        WideBlock<Product, Vector128<sbyte>>(w, x, quads, scale, bias, y);
 
-    private protected override void NarrowBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y) =>
-        NarrowBlock<Product, Vector128<sbyte>>(weights, x, w.Groups, w.Scale + row, w.Bias + row, y);
+    private protected override void NarrowBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
+        NarrowBlock<Product, Vector128<sbyte>>(w, x, quads, scale, bias, y);
 
-    private readonly struct Product : ITileProduct<Vector128<int>, Vector128<sbyte>>
+    private readonly struct Product : ITileProduct<Vector128<sbyte>>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector128<sbyte> Spread(sbyte* x) => Vector128.Create(*(int*)x).AsSByte();

@@ -2,17 +2,6 @@ using System.Numerics;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>How a kernel multiplies a tile of four columns and as many rows as a vector has sums.</summary>
-/// <typeparam name="TSums">int32 lanes, one per row.</typeparam>
-/// <typeparam name="TInput">Four inputs, spread over registers as <see cref="Add"/> needs them.</typeparam>
-internal unsafe interface ITileProduct<TSums, TInput>
-{
-    static abstract TInput Spread(sbyte* x);
-
-    /// <summary>sums + the tile's products.</summary>
-    static abstract TSums Add(TSums sums, sbyte* tile, TInput x);
-}
-
 /// <summary>What the vector kernels share: the walk over blocks, and the float product, where lanes are rows.</summary>
 public abstract unsafe class VectorKernel : Kernel
 {
@@ -25,11 +14,12 @@ public abstract unsafe class VectorKernel : Kernel
     internal sealed override void Multiply(Int8Matrix w, sbyte* x, float* y, int first, int end)
     {
         sbyte* weights = w.Weights + (nint)first * 4 * w.Groups;
+        int firstSum = FirstSum(x, w.Groups);
         int row = first;
         for (; row + 32 <= end; row += 32, weights += 32 * 4 * w.Groups)
-            WideBlock(w, row, weights, x, y + row);
+            WideBlock(weights, x, w.Groups, firstSum, w.Scale + row, w.Bias + row, y + row);
         if (row < end)
-            NarrowBlock(w, row, weights, x, y + row);
+            NarrowBlock(weights, x, w.Groups, firstSum, w.Scale + row, w.Bias + row, y + row);
     }
 
     internal sealed override void Multiply(Int8Matrix w, short* x, float* y, int first, int end)
@@ -49,11 +39,16 @@ public abstract unsafe class VectorKernel : Kernel
             NarrowBlock(weights, w.Bias + row, x, w.Columns, y + row);
     }
 
-    /// <summary>32 rows from <paramref name="row"/> on.   weights [quads, 32, 4]</summary>
-    private protected abstract void WideBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y);
+    /// <summary>What the sums of all rows begin with.</summary>
+    private protected virtual int FirstSum(sbyte* x, int quads) => 0;
 
-    /// <summary>16 rows from <paramref name="row"/> on.   weights [quads, 16, 4]</summary>
-    private protected abstract void NarrowBlock(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y);
+    /// <summary>32 rows.   w [quads, 32, 4]</summary>
+    private protected abstract void WideBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y);
+
+    /// <summary>16 rows.   w [quads, 16, 4]</summary>
+    private protected abstract void NarrowBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y);
 
     /// <summary>16 rows of int16 inputs.   w [pairs, 16, 2]</summary>
     private protected abstract void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y);

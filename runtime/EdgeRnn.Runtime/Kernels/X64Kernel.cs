@@ -4,63 +4,83 @@ using System.Runtime.Intrinsics.X86;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>The blocks of the x64 kernels: four or two tiles of eight rows side by side.</summary>
+/// <summary>How an x64 kernel adds the products of a tile of eight rows and four columns to one sum per row.</summary>
+internal interface IUnsignedProduct
+{
+    static abstract Vector256<int> Add(Vector256<int> sums, Vector256<byte> x, Vector256<sbyte> w);
+}
+
+/// <summary>
+/// The blocks of the x64 kernels: four or two tiles side by side. The instructions multiply unsigned by signed bytes, so
+/// the sign of an input goes to the weights. Where x is negative, w·x = |x|·(-w) = |x|·~w + |x|, for -w = ~w + 1: flipping
+/// the bits of a weight takes one instruction on any port, where negating it (<c>psignb</c>) competes with the
+/// multiplications, and what is missing, the sum of all |x| with x negative, is the same for every row.
+/// </summary>
 public abstract unsafe class X64Kernel : VectorKernel
 {
     private protected X64Kernel() { }
 
-    private protected static void WideBlock<TProduct, TInput>(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y)
-        where TProduct : ITileProduct<Vector256<int>, TInput>
+    /// <summary>Σ |x| over negative x.</summary>
+    private protected sealed override int FirstSum(sbyte* x, int quads)
     {
-        var s0 = FirstSums<TProduct, TInput>(w, row, x);
-        var s1 = FirstSums<TProduct, TInput>(w, row + 8, x);
-        var s2 = FirstSums<TProduct, TInput>(w, row + 16, x);
-        var s3 = FirstSums<TProduct, TInput>(w, row + 24, x);
-        for (sbyte* end = x + 4 * w.Groups; x < end; x += 4, weights += 128)
+        // Reads up to 28 bytes beyond the last quad: a signal is padded to 64, and what stands there is masked off.
+        var sums = Vector256<long>.Zero;
+        int columns = 4 * quads;
+        for (int c = 0; c < columns; c += 32)
         {
-            var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, weights, xq);
-            s1 = TProduct.Add(s1, weights + 32, xq);
-            s2 = TProduct.Add(s2, weights + 64, xq);
-            s3 = TProduct.Add(s3, weights + 96, xq);
+            var magnitudes = Avx2.Abs(Avx2.Min(Vector256.Load(x + c), Vector256<sbyte>.Zero));
+            if (columns - c < 32)
+                magnitudes &= Vector256.LessThan(Vector256<byte>.Indices, Vector256.Create((byte)(columns - c)));
+            sums = Avx2.Add(sums, Avx2.SumAbsoluteDifferences(magnitudes, Vector256<byte>.Zero).AsInt64());
         }
-        Dequantize(s0, w, row, y);
-        Dequantize(s1, w, row + 8, y + 8);
-        Dequantize(s2, w, row + 16, y + 16);
-        Dequantize(s3, w, row + 24, y + 24);
+        return (int)Vector256.Sum(sums);
     }
 
-    private protected static void NarrowBlock<TProduct, TInput>(Int8Matrix w, int row, sbyte* weights, sbyte* x, float* y)
-        where TProduct : ITileProduct<Vector256<int>, TInput>
+    private protected static void WideBlock<TProduct>(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y)
+        where TProduct : IUnsignedProduct
     {
-        var s0 = FirstSums<TProduct, TInput>(w, row, x);
-        var s1 = FirstSums<TProduct, TInput>(w, row + 8, x);
-        for (sbyte* end = x + 4 * w.Groups; x < end; x += 4, weights += 64)
+        var s0 = Vector256.Create(firstSum);
+        var s1 = s0;
+        var s2 = s0;
+        var s3 = s0;
+        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 128)
         {
-            var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, weights, xq);
-            s1 = TProduct.Add(s1, weights + 32, xq);
+            var xq = Vector256.Create(*(int*)x).AsSByte();
+            var magnitude = Avx2.Abs(xq);
+            var negative = Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, xq);
+            s0 = TProduct.Add(s0, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w)));
+            s1 = TProduct.Add(s1, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 32)));
+            s2 = TProduct.Add(s2, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 64)));
+            s3 = TProduct.Add(s3, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 96)));
         }
-        Dequantize(s0, w, row, y);
-        Dequantize(s1, w, row + 8, y + 8);
+        Dequantize(s0, scale, bias, y);
+        Dequantize(s1, scale + 8, bias + 8, y + 8);
+        Dequantize(s2, scale + 16, bias + 16, y + 16);
+        Dequantize(s3, scale + 24, bias + 24, y + 24);
     }
 
-    /// <summary>Where the sums of eight rows begin, with the products of their remainders.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> FirstSums<TProduct, TInput>(Int8Matrix w, int row, sbyte* x)
-        where TProduct : ITileProduct<Vector256<int>, TInput>
+    private protected static void NarrowBlock<TProduct>(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y)
+        where TProduct : IUnsignedProduct
     {
-        var sums = Vector256.LoadAligned(w.FirstSums + row);
-        if (w.RemainderStarts == null)
-            return sums;
-        for (int i = w.RemainderStarts[row / 8]; i < w.RemainderStarts[row / 8 + 1]; i++)
-            sums = TProduct.Add(sums, w.Remainders + 32 * i, TProduct.Spread(x + 4 * w.RemainderQuads[i]));
-        return sums;
+        var s0 = Vector256.Create(firstSum);
+        var s1 = s0;
+        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)
+        {
+            var xq = Vector256.Create(*(int*)x).AsSByte();
+            var magnitude = Avx2.Abs(xq);
+            var negative = Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, xq);
+            s0 = TProduct.Add(s0, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w)));
+            s1 = TProduct.Add(s1, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 32)));
+        }
+        Dequantize(s0, scale, bias, y);
+        Dequantize(s1, scale + 8, bias + 8, y + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dequantize(Vector256<int> sums, Int8Matrix w, int row, float* y) => Fma.MultiplyAdd(
-        Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(w.Scale + row), Vector256.LoadAligned(w.Bias + row)).Store(y);
+    private static void Dequantize(Vector256<int> sums, float* scale, float* bias, float* y) => Fma.MultiplyAdd(
+        Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
 
     private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
     {
