@@ -26,7 +26,7 @@ public sealed unsafe class SdotKernel : ArmKernel
     private readonly struct Product : ITileProduct<Vector128<sbyte>>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<sbyte> Spread(sbyte* x) => Vector128.Create(*(int*)x).AsSByte();
+        public static Vector128<sbyte> Spread(sbyte* x) => AdvSimd.LoadAndReplicateToVector128((int*)x).AsSByte();
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector128<int> Add(Vector128<int> sums, sbyte* tile, Vector128<sbyte> x) =>
