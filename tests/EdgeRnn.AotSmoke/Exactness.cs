@@ -7,9 +7,9 @@ using EdgeRnn.Tests;
 namespace EdgeRnn.AotSmoke;
 
 /// <summary>
-/// Every bit of outputs and states of every kernel, over some thousand steps of models of odd sizes, hashed and compared
-/// with the hashes in the repository: two processors that both agree with the file agree with one another. The same over
-/// as many steps of real readings as one likes is what <c>tools/exactness</c> compares.
+/// Every bit of outputs and states of every kernel, over some thousand steps of models of odd sizes, hashed and
+/// compared with the hashes in the repository: two processors that both agree with the file agree with one another. The
+/// same over as many steps of real readings as one likes is what <c>tools/exactness</c> compares.
 /// </summary>
 internal static class Exactness
 {
@@ -46,7 +46,7 @@ internal static class Exactness
         }
     }
 
-    /// <summary>Prints a line <c>net kernel hash</c> for each network, as soon as it is done, on all processors.</summary>
+    /// <summary>Prints a line <c>net kernel hash</c> for each network as soon as it is done; uses all processors.</summary>
     /// <param name="count">Steps of each.</param>
     /// <param name="pixelsPath">A byte a pixel, 28 a step, begun anew at the end; or "seeded" for made-up readings.</param>
     public static int PrintLong(string count, string pixelsPath)
