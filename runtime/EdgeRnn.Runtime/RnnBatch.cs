@@ -54,7 +54,8 @@ public sealed class RnnBatch
 
     /// <summary>Advances every stream by one step and gives the scores after it.</summary>
     /// <param name="readings"><c>[streams, InputSize]</c>, or <c>[InputSize]</c> when the input is shared.</param>
-    /// <param name="scores"><c>[streams, labels]</c>, softmax.</param>
+    /// <param name="scores"><c>[streams, labels]</c>; each stream's are a softmax.</param>
+    /// <exception cref="ArgumentException">A length is another.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
         Advance(readings);
@@ -64,7 +65,8 @@ public sealed class RnnBatch
     }
 
     /// <summary>Advances every stream by one step, without the heads.</summary>
-    /// <param name="readings"><c>[streams, InputSize]</c>, or <c>[InputSize]</c> when the input is shared.</param>
+    /// <param name="readings"><c>[streams, InputSize]</c> raw readings in the sensor's units, or <c>[InputSize]</c>
+    /// when the input is shared.</param>
     /// <exception cref="ArgumentException">The length is another.</exception>
     public void Advance(ReadOnlySpan<float> readings)
     {
@@ -79,10 +81,12 @@ public sealed class RnnBatch
 
     /// <summary>The scores of one stream's present state.</summary>
     /// <param name="stream">0 to <see cref="Streams"/> - 1.</param>
-    /// <param name="scores"><c>[labels]</c>, softmax.</param>
+    /// <param name="scores"><c>[labels]</c>, softmax: each 0 to 1, together 1.</param>
+    /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Score(int stream, Span<float> scores) => _sessions[stream].Score(scores);
 
     /// <summary>Sets the state of one stream to zero.</summary>
+    /// <param name="stream">0 to <see cref="Streams"/> - 1.</param>
     public void Reset(int stream) => _sessions[stream].Reset();
 
     /// <summary>The same layer of all streams.</summary>

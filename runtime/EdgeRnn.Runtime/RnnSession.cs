@@ -21,7 +21,10 @@ public sealed class RnnSession
 
     /// <summary>Packs the model's weights for a kernel and starts at a zero state.</summary>
     /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
-    /// <param name="kernel">The kernel to use, or null for <see cref="Kernel.Variable"/>'s or the best.</param>
+    /// <param name="kernel">One of <see cref="Kernels.Kernel.Available"/>, or null for the one that the environment's
+    /// <see cref="Kernel.Variable"/> names, or the best.</param>
+    /// <exception cref="PlatformNotSupportedException">The environment names a kernel that does not run here.
+    /// </exception>
     public RnnSession(RnnModel model, Kernel? kernel = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -68,7 +71,7 @@ public sealed class RnnSession
         }
     }
 
-    /// <summary>Bytes of a saved state.</summary>
+    /// <summary>Bytes of a saved state; the same for all sessions of a model.</summary>
     public int StateBytes => StateHeaderBytes + _cells.Sum(cell => cell.StateBytes);
 
     /// <summary>What the first layer reads.</summary>
@@ -80,7 +83,10 @@ public sealed class RnnSession
     /// <summary>Loads a model file and prepares a session.</summary>
     /// <param name="path">An <c>.ernn</c> file.</param>
     /// <exception cref="InvalidDataException">It is not a model this program reads; the message says what was found.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    /// <exception cref="PlatformNotSupportedException">The environment's <see cref="Kernel.Variable"/> names a kernel
+    /// that does not run here.</exception>
     public static RnnSession Load(string path)
     {
         if (!ModelReader.TryRead(File.ReadAllBytes(path), out var model, out string? error))
@@ -88,9 +94,15 @@ public sealed class RnnSession
         return new(model);
     }
 
-    /// <summary>Advances by one step and gives the scores after it.</summary>
-    /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
-    /// <param name="scores"><c>[labels]</c>, softmax: each 0 to 1, together 1.</param>
+    /// <summary>
+    /// Advances by one step and gives the scores after it. The state is carried on from the steps before, in either
+    /// stream mode; <see cref="Reset"/> begins another sequence, and <see cref="StreamClassifier"/> cuts a stream into
+    /// windows.
+    /// </summary>
+    /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units, which the model normalises. One
+    /// that is NaN or infinite is replaced by its channel's mean and counted in <see cref="ReplacedReadings"/>.</param>
+    /// <param name="scores"><c>[labels]</c>, in the order of <see cref="RnnModel.Labels"/>; softmax: each 0 to 1,
+    /// together 1.</param>
     /// <exception cref="ArgumentException">A length is not the model's.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
@@ -100,6 +112,7 @@ public sealed class RnnSession
 
     /// <summary>Advances the recurrent layers by one step, without the head: all that a window's inner steps need.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
+    /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Advance(ReadOnlySpan<float> readings)
     {
         if (readings.Length != Model.InputSize)
@@ -113,8 +126,9 @@ public sealed class RnnSession
         }
     }
 
-    /// <summary>The scores of the present state.</summary>
+    /// <summary>The scores of the present state, which stays as it is.</summary>
     /// <param name="scores"><c>[labels]</c>, softmax: each 0 to 1, together 1.</param>
+    /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Score(Span<float> scores)
     {
         if (scores.Length != Model.Labels.Count)
@@ -128,14 +142,17 @@ public sealed class RnnSession
         _head.Forward(x, scores);
     }
 
-    /// <summary>Sets the state to zero.</summary>
+    /// <summary>Sets the state to zero, as before the first step; <see cref="ReplacedReadings"/> is kept.</summary>
     public void Reset()
     {
         foreach (var cell in _cells)
             cell.Reset();
     }
 
-    /// <summary>Writes the state into <paramref name="target"/>, so that a program that starts anew can go on where it was.</summary>
+    /// <summary>
+    /// Writes the state into <paramref name="target"/>, so that a program that starts anew, on this processor or
+    /// another, can go on where it was.
+    /// </summary>
     /// <param name="target">At least <see cref="StateBytes"/> bytes; the rest is left alone.</param>
     /// <exception cref="ArgumentException"><paramref name="target"/> is too short.</exception>
     public void SaveState(Span<byte> target)
@@ -155,7 +172,8 @@ public sealed class RnnSession
 
     /// <summary>Takes up a state that <see cref="SaveState"/> wrote for this model.</summary>
     /// <param name="source">What was written.</param>
-    /// <returns>False, with the state as it was, when it is cut short, damaged, of another model or another arithmetic.</returns>
+    /// <returns>False, with the state as it was, when <paramref name="source"/> is cut short, damaged, of another model
+    /// or of another numeric version.</returns>
     public bool TryRestoreState(ReadOnlySpan<byte> source)
     {
         int length = StateBytes;
@@ -172,10 +190,12 @@ public sealed class RnnSession
         return true;
     }
 
-    /// <summary>Another stream, at a zero state, on the same packed weights.</summary>
+    /// <summary>Another stream, at a zero state, on the same packed weights; it may run on another thread.</summary>
     public RnnSession Clone() => new(this);
 
-    /// <summary>The input of layer <paramref name="layer"/> in the last step, in real units; for calibration, float sessions only.</summary>
+    /// <summary>What a layer read in the last step, <c>[its InputSize]</c> in real units; for calibration.</summary>
+    /// <param name="layer">Index in <see cref="RnnModel.Layers"/>.</param>
+    /// <exception cref="InvalidOperationException">The model is quantized.</exception>
     public unsafe ReadOnlySpan<float> InputOf(int layer)
     {
         if (Model.Precision != Precision.Float32)
@@ -184,7 +204,8 @@ public sealed class RnnSession
         return new(signal.Floats, signal.Size);
     }
 
-    /// <summary>The cell state of LSTM layer <paramref name="layer"/> in real units; empty for other layers.</summary>
+    /// <summary>The cell state of an LSTM layer, <c>[units]</c> in real units; empty for other layers.</summary>
+    /// <param name="layer">Index in <see cref="RnnModel.Layers"/>, but for the head.</param>
     public ReadOnlySpan<float> CellStateOf(int layer) => _cells[layer].CellState;
 
     /// <summary>Takes in the readings of a step, without advancing any layer.</summary>

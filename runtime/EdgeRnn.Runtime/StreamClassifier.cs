@@ -19,7 +19,9 @@ public sealed class StreamClassifier
     private long _begun;
 
     /// <summary>Prepares a stream; all memory is reserved here.</summary>
-    /// <param name="session">A session of the model, whose packed weights the stream shares.</param>
+    /// <param name="session">A session of the model, whose packed weights the stream shares, but not its state.</param>
+    /// <exception cref="ArgumentException">The model's window and hop are no stream; the reader gives no such model.
+    /// </exception>
     public StreamClassifier(RnnSession session)
     {
         Model = session.Model;
@@ -42,7 +44,7 @@ public sealed class StreamClassifier
     /// <summary>Times <see cref="Reset"/> broke off a stream that had begun.</summary>
     public long Resets { get; private set; }
 
-    /// <summary>The decision's scores, <c>[labels]</c>, softmax.</summary>
+    /// <summary>The last decision's scores, <c>[labels]</c>, softmax; zeros before the first decision.</summary>
     public ReadOnlySpan<float> Scores => _scores;
 
     /// <summary>Index of the largest score; the lowest one of equals.</summary>
@@ -62,7 +64,8 @@ public sealed class StreamClassifier
 
     /// <summary>Takes one step of the stream.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
-    /// <returns>Whether a decision is due: then the other members tell it.</returns>
+    /// <returns>Whether a decision is due: then the other members tell it, until the next one.</returns>
+    /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public bool Step(ReadOnlySpan<float> readings)
     {
         bool isDue = _continuous ? StepOn(readings) : StepWindows(readings);
