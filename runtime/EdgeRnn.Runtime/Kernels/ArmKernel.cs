@@ -10,8 +10,11 @@ internal unsafe interface ITileProduct<TInput>
 {
     static abstract TInput Spread(sbyte* x);
 
-    /// <summary>sums + the tile's products, one lane per row.</summary>
-    static abstract Vector128<int> Add(Vector128<int> sums, sbyte* tile, TInput x);
+    /// <summary>
+    /// sums + the products of the tile at <paramref name="offset"/>, one lane per row. Pointer and constant come apart
+    /// because the compiler then folds every address into its load.
+    /// </summary>
+    static abstract Vector128<int> Add(Vector128<int> sums, sbyte* w, int offset, TInput x);
 }
 
 /// <summary>The blocks of the ARM64 kernels: eight or four tiles side by side.</summary>
@@ -52,14 +55,14 @@ public abstract unsafe class ArmKernel : VectorKernel
         where TProduct : ITileProduct<TInput>
     {
         var xq = TProduct.Spread(x);
-        s0 = TProduct.Add(s0, w, xq);
-        s1 = TProduct.Add(s1, w + 16, xq);
-        s2 = TProduct.Add(s2, w + 32, xq);
-        s3 = TProduct.Add(s3, w + 48, xq);
-        s4 = TProduct.Add(s4, w + 64, xq);
-        s5 = TProduct.Add(s5, w + 80, xq);
-        s6 = TProduct.Add(s6, w + 96, xq);
-        s7 = TProduct.Add(s7, w + 112, xq);
+        s0 = TProduct.Add(s0, w, 0, xq);
+        s1 = TProduct.Add(s1, w, 16, xq);
+        s2 = TProduct.Add(s2, w, 32, xq);
+        s3 = TProduct.Add(s3, w, 48, xq);
+        s4 = TProduct.Add(s4, w, 64, xq);
+        s5 = TProduct.Add(s5, w, 80, xq);
+        s6 = TProduct.Add(s6, w, 96, xq);
+        s7 = TProduct.Add(s7, w, 112, xq);
         x += 4;
         w += 128;
     }
@@ -72,10 +75,10 @@ public abstract unsafe class ArmKernel : VectorKernel
         for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)
         {
             var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, w, xq);
-            s1 = TProduct.Add(s1, w + 16, xq);
-            s2 = TProduct.Add(s2, w + 32, xq);
-            s3 = TProduct.Add(s3, w + 48, xq);
+            s0 = TProduct.Add(s0, w, 0, xq);
+            s1 = TProduct.Add(s1, w, 16, xq);
+            s2 = TProduct.Add(s2, w, 32, xq);
+            s3 = TProduct.Add(s3, w, 48, xq);
         }
         Dequantize(s0, scale, bias, y);
         Dequantize(s1, scale + 4, bias + 4, y + 4);

@@ -6,7 +6,7 @@ namespace EdgeRnn.Runtime.Kernels;
 
 /// <summary>
 /// ARM64 without dot products (Cortex-A53, A72). Two int8 products sum to at most 2·127·127 = 32,258 and so fit 16 bits:
-/// <c>smull</c> and <c>smlal2</c> make eight such pairs, <c>sadalp</c> adds neighbours to 32 bits.
+/// <c>smull</c> and <c>smlal</c> make eight such pairs, <c>sadalp</c> adds neighbours to 32 bits.
 /// </summary>
 public sealed unsafe class NeonKernel : ArmKernel
 {
@@ -29,22 +29,22 @@ public sealed unsafe class NeonKernel : ArmKernel
         sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
         NarrowBlock<Product, Pairs>(w, x, quads, scale, bias, y);
 
-    /// <summary>Inputs 0 and 1 four times, and inputs 2 and 3 eight times.</summary>
-    private readonly record struct Pairs(Vector64<sbyte> Low, Vector128<sbyte> High);
+    /// <summary>Inputs 0 and 1 four times, and inputs 2 and 3 four times.</summary>
+    private readonly record struct Pairs(Vector64<sbyte> Low, Vector64<sbyte> High);
 
     private readonly struct Product : ITileProduct<Pairs>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Pairs Spread(sbyte* x) => new(
             AdvSimd.LoadAndReplicateToVector64((short*)x).AsSByte(),
-            AdvSimd.LoadAndReplicateToVector128((short*)(x + 2)).AsSByte());
+            AdvSimd.LoadAndReplicateToVector64((short*)(x + 2)).AsSByte());
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<int> Add(Vector128<int> sums, sbyte* tile, Pairs x)
+        public static Vector128<int> Add(Vector128<int> sums, sbyte* w, int offset, Pairs x)
         {
-            var w = Vector128.Load(tile);
-            var pairs = AdvSimd.MultiplyWideningLower(w.GetLower(), x.Low);
-            pairs = AdvSimd.MultiplyWideningUpperAndAdd(pairs, w, x.High);
+            // Halves of their own: taking the lower half of a register costs a move.
+            var pairs = AdvSimd.MultiplyWideningLower(Vector64.Load(w + offset), x.Low);
+            pairs = AdvSimd.MultiplyWideningLowerAndAdd(pairs, Vector64.Load(w + offset + 8), x.High);
             return AdvSimd.AddPairwiseWideningAndAdd(sums, pairs);
         }
     }

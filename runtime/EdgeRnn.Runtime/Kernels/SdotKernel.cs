@@ -29,7 +29,7 @@ public sealed unsafe class SdotKernel : ArmKernel
         public static Vector128<sbyte> Spread(sbyte* x) => AdvSimd.LoadAndReplicateToVector128((int*)x).AsSByte();
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<int> Add(Vector128<int> sums, sbyte* tile, Vector128<sbyte> x) =>
-            Dp.DotProduct(sums, Vector128.Load(tile), x);
+        public static Vector128<int> Add(Vector128<int> sums, sbyte* w, int offset, Vector128<sbyte> x) =>
+            Dp.DotProduct(sums, Vector128.Load(w + offset), x);
     }
 }
