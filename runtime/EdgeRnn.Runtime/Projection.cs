@@ -24,6 +24,7 @@ internal sealed unsafe class Projection
     public Projection(
         Kernel kernel, Precision precision, Tensor weight, Tensor? bias, float inputScale, int firstRow = 0, int rows = -1)
     {
+        kernel = Affordable(kernel, weight, rows < 0 ? weight.Rows : rows);
         _kernel = kernel;
         _int16Inputs = precision == Precision.Int8x16;
         rows = rows < 0 ? weight.Rows : rows;
@@ -42,6 +43,17 @@ internal sealed unsafe class Projection
         PaddedRows = (_int8s as PackedMatrix ?? _floats!).PaddedRows;
         int rowBytes = columns * (_int8s is null ? sizeof(float) : sizeof(sbyte));
         _rowsAtATime = Math.Max(1, NearBytes / rowBytes / Kernel.LargestBlock) * Kernel.LargestBlock;
+    }
+
+    // Blocks of many rows waste memory on a matrix of few long ones. Where it is more than the matrix itself and a 32nd of
+    // the 64 KB that a hostile model of 16 layers may waste in all, the scalar kernel, which pads little, gives the same bits.
+    private static Kernel Affordable(Kernel kernel, Tensor weight, int rows)
+    {
+        bool isFloat = weight.Type == TensorType.Float32;
+        int block = isFloat ? kernel.NarrowFloatRows : kernel.NarrowRows;
+        long rowBytes = (long)weight.Columns * (isFloat ? sizeof(float) : sizeof(sbyte));
+        int padding = (rows + block - 1) / block * block - rows;
+        return padding > rows && padding * rowBytes > 2048 ? Kernel.Scalar : kernel;
     }
 
     /// <summary>Results that a product writes.</summary>

@@ -28,6 +28,9 @@ public abstract unsafe class Kernel
         new ScalarKernel(),
     ];
 
+    /// <summary>The kernel that defines the results.</summary>
+    internal static Kernel Scalar => Available[^1];
+
     /// <summary>What <see cref="Variable"/> calls it.</summary>
     public abstract string Name { get; }
 

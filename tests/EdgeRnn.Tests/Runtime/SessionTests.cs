@@ -1,5 +1,6 @@
 using EdgeRnn.Runtime;
 using EdgeRnn.Runtime.Kernels;
+using EdgeRnn.Trainer;
 using Xunit;
 
 namespace EdgeRnn.Tests.Runtime;
@@ -63,6 +64,27 @@ public sealed class SessionTests
                     session.Step(readings, scores);
                 session.Reset();
             }));
+        }
+    }
+
+    // Few rows of thousands of columns, where padding rows to a vector's width would cost most.
+    [Theory]
+    [InlineData("rnn:1,dense:2")]
+    [InlineData("rnn:1,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:2")]
+    [InlineData("gru:5,dense:7:relu,dense:3")]
+    public void File_and_packed_weights_stay_within_twice_the_file_and_64_KB(string net)
+    {
+        foreach (var precision in Enum.GetValues<Precision>())
+        {
+            foreach (var kernel in Kernel.Available)
+            {
+                var model = RandomModels.Create(13, precision, RnnModel.MaxInputs, net);
+                long file = ModelWriter.Write(model).Length;
+                RnnSession? session = null;
+                long made = AllocatedBy(() => session = new RnnSession(model, kernel));
+                long packed = made - AllocatedBy(() => session!.Clone());
+                Assert.True(packed <= file + 65536, $"{net}, {precision}, {kernel.Name}: file {file}, packed {packed}");
+            }
         }
     }
 
