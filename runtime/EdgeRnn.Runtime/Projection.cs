@@ -24,21 +24,20 @@ internal sealed unsafe class Projection
     public Projection(
         Kernel kernel, Precision precision, Tensor weight, Tensor? bias, float inputScale, int firstRow = 0, int rows = -1)
     {
-        kernel = Affordable(kernel, weight, rows < 0 ? weight.Rows : rows);
-        _kernel = kernel;
-        _int16Inputs = precision == Precision.Int8x16;
         rows = rows < 0 ? weight.Rows : rows;
         int columns = weight.Columns;
+        _kernel = Affordable(kernel, weight, rows);
+        _int16Inputs = precision == Precision.Int8x16;
         var b = bias is null ? default : bias.Floats.Slice(firstRow, rows);
         if (weight.Type == TensorType.Int8)
         {
-            _int8s = new(kernel, _int16Inputs ? Int8Matrix.Pair : Int8Matrix.Quad, rows, columns,
-                 weight.Int8s.Slice(firstRow * columns, rows * columns),
-                weight.Scales.Slice(firstRow, rows), inputScale, b);
+            var integers = weight.Int8s.Slice(firstRow * columns, rows * columns);
+            int group = _int16Inputs ? Int8Matrix.Pair : Int8Matrix.Quad;
+            _int8s = new(_kernel, group, rows, columns, integers, weight.Scales.Slice(firstRow, rows), inputScale, b);
         }
         else
         {
-            _floats = new(kernel, rows, columns, weight.Floats.Slice(firstRow * columns, rows * columns), b);
+            _floats = new(_kernel, rows, columns, weight.Floats.Slice(firstRow * columns, rows * columns), b);
         }
         PaddedRows = (_int8s as PackedMatrix ?? _floats!).PaddedRows;
         int rowBytes = columns * (_int8s is null ? sizeof(float) : sizeof(sbyte));

@@ -77,6 +77,7 @@ public sealed class RnnBatch
             _sessions[s].Read(readings.Slice(s * size, size));
         foreach (var layer in _layers)
             layer.Step();
+        GC.KeepAlive(this);
     }
 
     /// <summary>The scores of one stream's present state.</summary>

@@ -14,6 +14,8 @@ public sealed class RnnSession
     // CRC-32C of what follows, seeded with the numeric version; checksum of the model.
     private const int StateHeaderBytes = 8;
 
+    // The cells work on raw memory of buffers that they own. A step ends by keeping its session alive, so that the collector
+    // cannot take the buffers while the last step of a session that nobody refers to any more still runs.
     private readonly InputStage _input;
     private readonly Cell[] _cells;
     private readonly DenseHead _head;
@@ -124,6 +126,7 @@ public sealed class RnnSession
             cell.Step(x);
             x = cell.Hidden;
         }
+        GC.KeepAlive(this);
     }
 
     /// <summary>The scores of the present state, which stays as it is.</summary>
@@ -140,6 +143,7 @@ public sealed class RnnSession
             x = cell.Hidden;
         }
         _head.Forward(x, scores);
+        GC.KeepAlive(this);
     }
 
     /// <summary>Sets the state to zero, as before the first step; <see cref="ReplacedReadings"/> is kept.</summary>
