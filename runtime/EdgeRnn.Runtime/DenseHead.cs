@@ -89,7 +89,9 @@ internal sealed unsafe class DenseHead<T, TNumerics>(RnnLayer layer, Projection 
             sum += powers[i];
         for (int i = 0; i < labels; i += T.Count)
             (T.Load(powers + i) / T.All(sum)).Store(powers + i);
-        new ReadOnlySpan<float>(powers, labels).CopyTo(scores);
+        // A copy by the library may run code compiled for older vector instructions, which costs as much as the whole head.
+        for (int i = 0; i < labels; i++)
+            scores[i] = powers[i];
     }
 
     public override DenseHead Clone() => new DenseHead<T, TNumerics>(Layer, weights);
