@@ -13,7 +13,7 @@ internal enum InputFormat
 internal sealed class HostOptions
 {
     public const string Usage = """
-        edgernn-host: classifies a live stream of readings, one JSON object a line for each decision.
+        edgernn-host: classifies a live stream of readings, a line of JSON a decision.
 
           --model FILE          the model (.ernn)
           --port PORT           a serial port, a file, a FIFO, or stdin (also -)

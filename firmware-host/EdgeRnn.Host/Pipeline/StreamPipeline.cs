@@ -15,6 +15,10 @@ internal sealed class StreamPipeline(
     private readonly ReadBuffer _buffer = new(2 * (TextReceiver.MaxLineLength + 1));
     private readonly AllocationMeter _meter = new();
 
+    // More than any sender's greeting: by then a reading has come, or none will.
+    private const long SilentBytes = 4096;
+    private bool _hinted;
+
     /// <summary>Runs until the line ends, the program is told to stop, or something fails.</summary>
     /// <returns>Whether nothing failed; otherwise a sentence stands before the last line of standard error, the
     /// account.</returns>
@@ -50,6 +54,7 @@ internal sealed class StreamPipeline(
                     if (sink.IsBroken)
                         return "nobody reads standard output any more";
                     var state = _buffer.Fill(port);
+                    Hint(state);
                     if (state == PortState.Failed)
                         return "the port cannot be read any more; was the device unplugged?";
                     if (state != PortState.Open)
@@ -57,6 +62,16 @@ internal sealed class StreamPipeline(
                     break;
             }
         }
+    }
+
+    /// <summary>Says once that bytes come but no readings, as from a sender of the other format or speed.</summary>
+    private void Hint(PortState state)
+    {
+        if (_hinted || port.BytesRead < (state == PortState.Open ? SilentBytes : 1)
+            || line.Counts.Expected > 0 || line.Counts.Undescribed > 0)
+            return;
+        _hinted = true;
+        StandardStreams.Say($"no reading among the {port.BytesRead} bytes that came; check --input and --baud");
     }
 
     private void Step()

@@ -92,6 +92,15 @@ public sealed class HostRefusalTests : IDisposable
     }
 
     [Fact]
+    public void A_line_that_holds_no_frame_is_hinted_at()
+    {
+        var run = HostRun.Of(Encoding.UTF8.GetBytes("0.1,0.2\n0.3,0.4\n"), "--model", _file.Name, "--port", "-");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal("no reading among the 16 bytes that came; check --input and --baud", run.Errors[0]);
+        Assert.StartsWith("{\"final\":true", run.Errors[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Help_and_version_are_printed()
     {
         Assert.Contains("  --exit-at-end", string.Join('\n', HostRun.Of([], "--help").Output));
