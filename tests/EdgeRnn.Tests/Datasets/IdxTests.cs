@@ -45,6 +45,14 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
+    public void A_stray_label_is_warned_of_in_one_short_line()
+    {
+        Write(Images(2, 1, 1), Labels(0, 255));
+        string warning = Assert.Single(_folder.Load("idx:@/t").Warnings);
+        Assert.Contains("class 1, 2, 3, 4, 5, 6, 7, 8 and 246 more in", warning);
+    }
+
+    [Fact]
     public void Pixels_cover_the_whole_byte()
     {
         Write(Images(1, 16, 16), Labels(255));

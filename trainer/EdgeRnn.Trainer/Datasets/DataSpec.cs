@@ -154,7 +154,9 @@ public sealed class DataSpec
         string[] empty = [.. data.Labels.Where((_, label) => counts[label] == 0)];
         if (empty.Length == 0)
             return data;
-        string warning = $"no sequence of class {string.Join(", ", empty)} in '{Text}'";
+        // A single stray label 255 empties hundreds of classes; a few say it as well.
+        string others = empty.Length > 8 ? $" and {empty.Length - 8} more" : "";
+        string warning = $"no sequence of class {string.Join(", ", empty.Take(8))}{others} in '{Text}'";
         return data with { Warnings = [.. data.Warnings, warning] };
     }
 
