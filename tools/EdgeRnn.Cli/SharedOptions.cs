@@ -112,6 +112,19 @@ internal static class SharedOptions
         ? model
         : throw new UserException($"Cannot use the model {error}; name an .ernn file that edgernn wrote.");
 
+    /// <summary>Refuses an output that exists, and one that would replace an input whatever --force says.</summary>
+    /// <exception cref="UserException">The file exists, or is one of <paramref name="inputs"/>.</exception>
+    public static void RefuseOutput(string path, bool overwrite, params ReadOnlySpan<string> inputs)
+    {
+        foreach (string input in inputs)
+        {
+            if (Path.GetFullPath(path) == Path.GetFullPath(input))
+                throw new UserException($"'{path}' is read by this command and would be lost; choose another name.");
+        }
+
+        AtomicFile.RefuseExisting(path, overwrite);
+    }
+
     private static int? ParseWhole(ArgumentResult result, int least, int most) =>
         int.TryParse(Text(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
         && value >= least && value <= most

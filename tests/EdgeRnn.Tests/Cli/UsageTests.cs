@@ -65,8 +65,24 @@ public sealed class UsageTests
     {
         using var folder = new CliFolder();
         File.WriteAllText(folder["run"], "");
-        folder.Train("run").Fails(1, "run");
+        folder.Train("run").Fails(1, "run", "it is a file");
         Assert.Equal(["run"], folder.Entries);
+    }
+
+    [Fact]
+    public void An_output_that_is_an_input_is_refused_even_by_force()
+    {
+        using var folder = new CliFolder();
+        folder.Train("run").Works();
+        string name = folder["run/model.ernn"];
+        byte[] model = File.ReadAllBytes(name);
+        foreach (string line in (string[])["quantize --calibrate {0} --out", "evaluate --data {0} --predictions"])
+        {
+            string[] words = line.Replace("{0}", "synthetic:motion?count=6", StringComparison.Ordinal).Split(' ');
+            CliFolder.Run([.. words, name, "--model", name, "--force"]).Fails(1, "model.ernn", "choose another name");
+        }
+
+        Assert.Equal(model, File.ReadAllBytes(name));
     }
 
     [Fact]

@@ -31,7 +31,7 @@ internal static class EvaluateVerb
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             string? file = parsed.GetValue(predictions);
             if (file is not null)
-                AtomicFile.RefuseExisting(file, parsed.GetValue(force));
+                SharedOptions.RefuseOutput(file, parsed.GetValue(force), parsed.GetRequiredValue(model));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
             var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded);
             var evaluation = Evaluator.Evaluate(

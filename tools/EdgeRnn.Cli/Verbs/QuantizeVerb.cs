@@ -29,8 +29,15 @@ internal static class QuantizeVerb
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             string path = parsed.GetRequiredValue(output);
-            AtomicFile.RefuseExisting(path, parsed.GetValue(force));
+            SharedOptions.RefuseOutput(path, parsed.GetValue(force), parsed.GetRequiredValue(model));
             var floating = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
+            if (floating.Precision != Precision.Float32)
+            {
+                throw new UserException(
+                    $"'{parsed.GetRequiredValue(model)}' is quantized already ({SharedOptions.NameOf(floating.Precision)}); "
+                    + "give the float32 model it was made from.");
+            }
+
             var calibration = terminal.Load(parsed.GetRequiredValue(calibrate)!).AlignedTo(floating);
             var data = parsed.GetValue(evaluate) is { } spec ? terminal.Load(spec).AlignedTo(floating) : null;
 

@@ -27,7 +27,8 @@ internal static class RunVerb
         command.SetAction((parsed, cancellation) =>
         {
             string path = parsed.GetRequiredValue(output);
-            AtomicFile.RefuseExisting(path, parsed.GetValue(force));
+            SharedOptions.RefuseOutput(
+                path, parsed.GetValue(force), parsed.GetRequiredValue(model), parsed.GetRequiredValue(input));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
             var array = NpyArray.Read(parsed.GetRequiredValue(input));
             if (array.Shape is not [_, > 0, var channels] || channels != loaded.InputSize)

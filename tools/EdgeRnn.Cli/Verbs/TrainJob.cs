@@ -228,6 +228,8 @@ internal sealed class TrainedFiles : IDisposable
         foreach (string file in new[] { Model, History, Options })
             AtomicFile.RefuseExisting(file, force);
         _isNewFolder = !Directory.Exists(folder);
+        if (File.Exists(folder))
+            throw new UserException($"Cannot write '{folder}': it is a file; name a folder.");
         string probe = Path.Combine(folder, $".edgernn-{Environment.ProcessId}");
         AtomicFile.Write(probe, ReadOnlyMemory<byte>.Empty, overwrite: true);
         File.Delete(probe);
