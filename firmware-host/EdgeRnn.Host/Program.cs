@@ -37,7 +37,16 @@ static bool Run(HostOptions options)
     LineReceiver line = options.Input == InputFormat.Text
         ? new TextReceiver(model.InputSize, port.JoinsMidway)
         : new FrameReceiver(model.InputSize);
-    var stream = new StreamClassifier(new RnnSession(model));
+    StreamClassifier stream;
+    try
+    {
+        stream = new(new RnnSession(model));
+    }
+    catch (PlatformNotSupportedException e) // the kernel that the environment names does not run here
+    {
+        StandardStreams.Say(e.Message);
+        return false;
+    }
     return new StreamPipeline(port, line, stream, new(model), options.ExitAtEnd).Run();
 }
 

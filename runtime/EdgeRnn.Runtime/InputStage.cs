@@ -4,13 +4,11 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// Raw readings to the first layer's input: (reading - mean) · (1 / deviation), limited to ±10^6, and quantized for an
-/// integer session. A NaN or infinite reading is counted and becomes the channel's mean, which is 0 here.
+/// Raw readings to the first layer's input: (reading - mean) · (1 / deviation), limited to ±10^6 in a float session and
+/// quantized in an integer one. A NaN or infinite reading is counted and becomes the channel's mean, which is 0 here.
 /// </summary>
 internal abstract unsafe class InputStage(RnnModel model, Kernel kernel)
 {
-    protected const float Limit = 1e6f;
-
     protected AlignedBuffer<float> Readings { get; } = new(model.InputSize + 32);
 
     protected AlignedBuffer<float> Mean { get; } = Padded(model.Mean.Floats);
@@ -72,7 +70,7 @@ internal sealed unsafe class InputStage<T, TNumerics>(RnnModel model, Kernel ker
         }
         for (int c = 0; c < readings.Length; c += T.Count)
         {
-            var x = FixedPoint.Clamp((T.Load(raw + c) - T.Load(mean + c)) * T.Load(inverse + c), -Limit, Limit);
+            var x = (T.Load(raw + c) - T.Load(mean + c)) * T.Load(inverse + c);
             TNumerics.Output(x, InverseScale).Store(staged + c);
         }
         Output.Publish();

@@ -45,6 +45,10 @@ internal readonly struct CellFormat(int fractionBits)
 /// <summary>IEEE single throughout.</summary>
 internal readonly struct FloatNumerics : INumerics
 {
+    // Readings and what relu and dense layers give have no bound of their own: stopping here keeps every later sum far from
+    // infinity, and so from NaN, with any weights that a model file may hold.
+    private const float LargestSignal = 1e6f;
+
     public static float One => 1f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,7 +67,8 @@ internal readonly struct FloatNumerics : INumerics
     public static T State<T>(T state) where T : unmanaged, ILanes<T> => state;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T> => value;
+    public static T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T> =>
+        FixedPoint.Clamp(value, -LargestSignal, LargestSignal);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Logit<T>(T value) where T : unmanaged, ILanes<T> => value;

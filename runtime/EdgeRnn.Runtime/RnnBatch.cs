@@ -58,8 +58,10 @@ public sealed class RnnBatch
     /// <exception cref="ArgumentException">A length is another.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
-        Advance(readings);
         int labels = Model.Labels.Count;
+        if (scores.Length != _sessions.Length * labels)
+            throw new ArgumentException($"scores has {scores.Length} values, {_sessions.Length} × {labels} are needed.", nameof(scores));
+        Advance(readings);
         for (int s = 0; s < _sessions.Length; s++)
             _sessions[s].Score(scores.Slice(s * labels, labels));
     }

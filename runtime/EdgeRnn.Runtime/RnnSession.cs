@@ -108,6 +108,8 @@ public sealed class RnnSession
     /// <exception cref="ArgumentException">A length is not the model's.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
+        if (scores.Length != Model.Labels.Count)
+            ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
         Advance(readings);
         Score(scores);
     }
@@ -177,7 +179,8 @@ public sealed class RnnSession
     /// <summary>Takes up a state that <see cref="SaveState"/> wrote for this model.</summary>
     /// <param name="source">What was written.</param>
     /// <returns>False, with the state as it was, when <paramref name="source"/> is cut short, damaged, of another model
-    /// or of another numeric version.</returns>
+    /// or of another numeric version. Models that were not read from a file have no checksum and tell each other's states
+    /// apart by their length only.</returns>
     public bool TryRestoreState(ReadOnlySpan<byte> source)
     {
         int length = StateBytes;
@@ -200,12 +203,12 @@ public sealed class RnnSession
     /// <summary>What a layer read in the last step, <c>[its InputSize]</c> in real units; for calibration.</summary>
     /// <param name="layer">Index in <see cref="RnnModel.Layers"/>.</param>
     /// <exception cref="InvalidOperationException">The model is quantized.</exception>
-    public unsafe ReadOnlySpan<float> InputOf(int layer)
+    public ReadOnlySpan<float> InputOf(int layer)
     {
         if (Model.Precision != Precision.Float32)
             throw new InvalidOperationException("Only a float session shows its signals.");
         var signal = layer == 0 ? _input.Output : _cells[layer - 1].Hidden;
-        return new(signal.Floats, signal.Size);
+        return signal.Values;
     }
 
     /// <summary>The cell state of an LSTM layer, <c>[units]</c> in real units; empty for other layers.</summary>

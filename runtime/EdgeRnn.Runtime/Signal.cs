@@ -35,6 +35,9 @@ internal sealed unsafe class Signal
 
     public float* Floats => _staged.Pointer;
 
+    /// <summary>What a float signal holds.   [size]</summary>
+    public ReadOnlySpan<float> Values => _staged.Span[..Size];
+
     public sbyte* Int8s => _int8!.Pointer;
 
     public short* Int16s => _int16!.Pointer;

@@ -14,9 +14,6 @@ internal sealed unsafe class SimpleRnnCell<T, TNumerics> : TwoProductCell
     where T : unmanaged, ILanes<T>
     where TNumerics : struct, INumerics
 {
-    // A relu network's state may grow without bound; it stops here, far from infinity and from NaN.
-    private const float LargestState = 1e6f;
-
     public SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel)
         : base(layer, precision, kernel)
     {
@@ -36,7 +33,7 @@ internal sealed unsafe class SimpleRnnCell<T, TNumerics> : TwoProductCell
         {
             for (int u = 0; u < units; u += T.Count)
             {
-                var h = T.Min(FixedPoint.Relu(T.Load(a + u) + T.Load(b + u)), T.All(LargestState));
+                var h = FixedPoint.Relu(T.Load(a + u) + T.Load(b + u));
                 TNumerics.Output(h, inverseScale).Store(hidden + u);
             }
         }

@@ -27,6 +27,7 @@ internal sealed class StreamPipeline(
         string? error = Pump();
         long allocated = _meter.Stop(out int collections);
         sink.Flush();
+        error ??= sink.IsBroken ? "nobody reads standard output any more" : null;
         if (error is not null)
             StandardStreams.Say(error);
         Report(allocated, collections);
@@ -58,7 +59,11 @@ internal sealed class StreamPipeline(
                     if (state == PortState.Failed)
                         return "the port cannot be read any more; was the device unplugged?";
                     if (state != PortState.Open)
-                        return line.Complete() ? null : line.Refusal;
+                    {
+                        if (line.Complete(_buffer.Unread))
+                            Step();
+                        return line.Refusal;
+                    }
                     break;
             }
         }

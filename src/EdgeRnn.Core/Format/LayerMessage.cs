@@ -192,6 +192,10 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"output_scale is {_outputScale}, expected {FixedPoint.LogitScale}, that of logits";
         if (IsRecurrent && _activation == (uint)Activation.Default && _outputScale != HiddenScale)
             return $"output_scale is {_outputScale}, expected {HiddenScale}, which tanh bounds";
+        if (_inputScale is < ModelMessage.SmallestScale or > ModelMessage.LargestScale)
+            return $"input_scale is {_inputScale}, expected {ModelMessage.SmallestScale} to {ModelMessage.LargestScale}";
+        if (_outputScale is < ModelMessage.SmallestScale or > ModelMessage.LargestScale)
+            return $"output_scale is {_outputScale}, expected {ModelMessage.SmallestScale} to {ModelMessage.LargestScale}";
         if (before is not null && _inputScale != before.OutputScale)
             return $"input_scale is {_inputScale}, expected {before.OutputScale}, the output_scale of the layer before";
         if (Kind != LayerKind.Lstm)

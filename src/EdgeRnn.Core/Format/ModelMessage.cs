@@ -10,7 +10,7 @@ namespace EdgeRnn.Format;
 /// </summary>
 internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
 {
-    // Steps are counted in 32 bits; half a day of audio at 16 kHz steps is far below this.
+    // Two days at 100 steps a second.
     private const int MaxWindow = 1 << 24;
     private const int MaxProvenanceBytes = 256;
     private const int MaxSelfTestBytes = 256;
@@ -263,6 +263,12 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return Under("self_test", wire.Error ?? Floats("scores", scores, _labelCount, positive: false));
     }
 
+    // With these, no product or sum of a step can overflow, and none can be NaN: scales multiply in pairs, a sum has at most
+    // 4,096 products of a weight and a signal up to 10^6, or 2^31 units of a scale.
+    internal const float SmallestScale = 1e-12f;
+    internal const float LargestScale = 1e12f;
+    private const float LargestNumber = 1e18f;
+
     /// <summary>Null when <paramref name="data"/> is so many finite floats, positive ones if asked.</summary>
     internal static string? Floats(string name, ReadOnlyMemory<byte> data, int count, bool positive)
     {
@@ -274,6 +280,10 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 return $"{name} contains {value}, expected finite numbers";
             if (positive && value <= 0)
                 return $"{name} contains {value}, expected numbers above 0";
+            if (positive && value is < SmallestScale or > LargestScale)
+                return $"{name} contains {value}, expected {SmallestScale} to {LargestScale}";
+            if (MathF.Abs(value) > LargestNumber)
+                return $"{name} contains {value}, expected {-LargestNumber} to {LargestNumber}";
         }
         return null;
     }

@@ -69,7 +69,7 @@ public static class FixedPoint
     public static T SigmoidQ0_15<T>(T x) where T : unmanaged, ILanes<T> =>
         T.FusedMultiplyAdd(T.All(0.5f), Activations.TanhOfHalf(x), T.All(384f)) - T.All(383.5f);
 
-    /// <summary>The float session's and the calibration's one rule for a reading's place on the scale.</summary>
+    /// <summary>A real value as an integer of a scale, in the low bits of the sum: what sessions, calibration and quantizer share.</summary>
     /// <param name="x">Real value.</param>
     /// <param name="inverseScale">Integers per unit.</param>
     /// <param name="limit">127 or 32767.</param>

@@ -59,6 +59,14 @@ public sealed class FrameReceiver : LineReceiver
         }
     }
 
+    /// <inheritdoc/>
+    public override bool Complete(ReadOnlySpan<byte> rest)
+    {
+        if (!rest.IsEmpty)
+            _account.BadChunk(); // a frame that was cut off
+        return false;
+    }
+
     private int PayloadLength(FrameType type) =>
         type == FrameType.Data ? _scales.Length * Descriptor.SizeOf(_sampleType) : 0;
 

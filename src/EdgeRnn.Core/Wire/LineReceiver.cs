@@ -54,7 +54,11 @@ public abstract class LineReceiver
     /// <param name="consumed">Bytes to pass over before the next call.</param>
     public abstract LineAnswer Next(ReadOnlySpan<byte> input, out int consumed);
 
-    /// <summary>The line has ended: gives a refusal that was waiting for more evidence its last chance.</summary>
-    /// <returns>Whether the line was one for this model.</returns>
-    public virtual bool Complete() => true;
+    /// <summary>
+    /// The line has ended: judges what is left of it, and gives a <see cref="Refusal"/> that was waiting for more evidence
+    /// its last chance.
+    /// </summary>
+    /// <param name="rest">Bytes that <see cref="Next"/> did not consume.</param>
+    /// <returns>Whether the rest was a last reading.</returns>
+    public abstract bool Complete(ReadOnlySpan<byte> rest);
 }

@@ -50,11 +50,15 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     }
 
     /// <inheritdoc/>
-    public override bool Complete()
+    public override bool Complete(ReadOnlySpan<byte> rest)
     {
+        // A file's last row often has no line end. What is left of a port's line was cut off, perhaps within a number.
+        bool isReading = !joinsMidway && Take(rest);
+        if (joinsMidway && !rest.IsEmpty)
+            Counts.Noise++;
         if (_wrongRows > 0 && Counts.Delivered == 0)
             Refuse();
-        return Refusal is null;
+        return isReading && Refusal is null;
     }
 
     /// <summary>Judges a line; true when it is a reading.</summary>

@@ -77,6 +77,10 @@ public class ModelRefusalTests
             m => m.Layers[0].WeightIh.Scales = ByteString.Empty,
         ["layer 1 (lstm): weight_ih.scales contains 0, expected numbers above 0"] =
             m => m.Layers[0].WeightIh.Scales = Floats(20, 0),
+        ["layer 1 (lstm): weight_ih.scales contains 1E-45, expected 1E-12 to 1E+12"] =
+            m => m.Layers[0].WeightIh.Scales = Floats(20, 1e-45f),
+        ["layer 1 (lstm): bias_ih contains 1E+30, expected -1E+18 to 1E+18"] =
+            m => m.Layers[0].BiasIh.Data = Floats(20, 1e30f),
         ["layer 1 (lstm): weight_ih.scales contains -1, expected numbers above 0"] =
             m => m.Layers[0].WeightIh.Scales = Floats(20, -1),
         ["layer 1 (lstm): weight_ih.scales contains Infinity, expected finite numbers"] =

@@ -78,8 +78,23 @@ public class TextReceiverTests
 
         var shortLine = new TextReceiver(2, joinsMidway: false);
         Assert.Equal(LineAnswer.NeedMore, shortLine.Next("1,2,3\n"u8, out _));
-        Assert.False(shortLine.Complete());
+        Assert.False(shortLine.Complete([]));
         Assert.NotNull(shortLine.Refusal);
+    }
+
+    [Fact]
+    public void The_last_row_of_a_file_counts_without_a_line_end_and_that_of_a_port_is_noise()
+    {
+        var file = new TextReceiver(2, joinsMidway: false);
+        Assert.Equal(LineAnswer.NeedMore, file.Next("5,6"u8, out _));
+        Assert.True(file.Complete("5,6"u8));
+        Assert.Equal([5f, 6f], file.Readings.ToArray());
+        Assert.Equal((1, 0), (file.Counts.Delivered, file.Counts.Noise));
+
+        var port = new TextReceiver(2, joinsMidway: true);
+        Assert.Equal(LineAnswer.NeedMore, port.Next("\n"u8, out _));
+        Assert.False(port.Complete("5,6"u8));
+        Assert.Equal((0, 1), (port.Counts.Delivered, port.Counts.Noise));
     }
 
     private static List<string> Receive(TextReceiver receiver, string text, int pieceLength)
