@@ -9,8 +9,14 @@ internal static class StandardStreams
     public const int Output = 1;
     public const int Error = 2;
 
+    // A pipe that poll calls writable takes so many bytes without blocking (PIPE_BUF).
+    private const int NeverBlocks = 4096;
+
+    /// <summary>Readable once the program shall stop: a reader that sleeps must not keep it from that. -1 for none.</summary>
+    public static int StopFd { get; set; } = -1;
+
     /// <summary>Writes all of <paramref name="bytes"/>, waiting as long as the reader takes.</summary>
-    /// <returns>False when nobody reads any more.</returns>
+    /// <returns>False when nobody reads any more, or the program shall stop and nobody reads now.</returns>
     public static bool Write(int fd, ReadOnlySpan<byte> bytes) =>
         OperatingSystem.IsLinux() ? WriteLinux(fd, bytes) : WriteElsewhere(fd, bytes);
 
@@ -26,23 +32,27 @@ internal static class StandardStreams
         {
             for (int done = 0; done < bytes.Length;)
             {
-                nint written = Libc.Write(fd, start + done, bytes.Length - done);
+                if (!WaitUntilWritable(fd))
+                    return false;
+                nint written = Libc.Write(fd, start + done, Math.Min(bytes.Length - done, NeverBlocks));
                 if (written >= 0)
                     done += (int)written;
-                else if (Libc.LastError == Libc.EAGAIN)
-                    WaitUntilWritable(fd);
-                else if (Libc.LastError != Libc.EINTR)
+                else if (Libc.LastError is not (Libc.EAGAIN or Libc.EINTR))
                     return false;
             }
         }
         return true;
     }
 
-    /// <summary>A terminal or pipe that another program made non-blocking is waited for all the same.</summary>
-    private static unsafe void WaitUntilWritable(int fd)
+    /// <summary>Waits, for a descriptor that another program made non-blocking too.</summary>
+    /// <returns>False when the program shall stop first.</returns>
+    private static unsafe bool WaitUntilWritable(int fd)
     {
-        var waiting = new Libc.PollFd { Fd = fd, Events = Libc.POLLOUT };
-        _ = Libc.Poll(&waiting, 1, -1);
+        var waiting = stackalloc Libc.PollFd[2];
+        waiting[0] = new() { Fd = fd, Events = Libc.POLLOUT };
+        waiting[1] = new() { Fd = StopFd, Events = Libc.POLLIN }; // poll passes over -1
+        _ = Libc.Poll(waiting, 2, -1);
+        return waiting[0].Revents != 0 || waiting[1].Revents == 0;
     }
 
     private static bool WriteElsewhere(int fd, ReadOnlySpan<byte> bytes)

@@ -54,14 +54,15 @@ internal sealed class StreamPipeline(
                     sink.Flush();
                     if (sink.IsBroken)
                         return "nobody reads standard output any more";
+                    Hint(SilentBytes);
                     var state = _buffer.Fill(port);
-                    Hint(state);
                     if (state == PortState.Failed)
                         return "the port cannot be read any more; was the device unplugged?";
                     if (state != PortState.Open)
                     {
                         if (line.Complete(_buffer.Unread))
                             Step();
+                        Hint(1);
                         return line.Refusal;
                     }
                     break;
@@ -70,10 +71,10 @@ internal sealed class StreamPipeline(
     }
 
     /// <summary>Says once that bytes come but no readings, as from a sender of the other format or speed.</summary>
-    private void Hint(PortState state)
+    /// <param name="silentBytes">So many bytes without a reading are worth a hint; all that came have been judged.</param>
+    private void Hint(int silentBytes)
     {
-        if (_hinted || port.BytesRead < (state == PortState.Open ? SilentBytes : 1)
-            || line.Counts.Expected > 0 || line.Counts.Undescribed > 0)
+        if (_hinted || port.BytesRead < silentBytes || line.Counts.Expected > 0 || line.Counts.Undescribed > 0)
             return;
         _hinted = true;
         StandardStreams.Say($"no reading among the {port.BytesRead} bytes that came; check --input and --baud");

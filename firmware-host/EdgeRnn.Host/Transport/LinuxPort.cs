@@ -15,6 +15,7 @@ internal sealed class LinuxPort : Port
         _fd = fd;
         _isTerminal = isTerminal;
         _stop = new();
+        StandardStreams.StopFd = _stop.Fd;
     }
 
     public override bool JoinsMidway => _isTerminal;
@@ -77,6 +78,7 @@ internal sealed class LinuxPort : Port
             _ = Libc.Ioctl(_fd, Libc.TIOCNXCL, null);
         if (_fd != 0)
             _ = Libc.Close(_fd);
+        StandardStreams.StopFd = -1;
         _stop.Dispose();
     }
 

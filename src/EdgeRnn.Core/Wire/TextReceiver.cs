@@ -16,6 +16,7 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     /// <summary>So many readings of another width before the first good one, and it is not the model's line.</summary>
     private const int WrongRowsToRefuse = 3;
 
+    private readonly bool _joinsMidway = joinsMidway;
     private bool _skipLine = joinsMidway;
     private bool _tooLong;
     private bool _interrupted;
@@ -53,8 +54,8 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     public override bool Complete(ReadOnlySpan<byte> rest)
     {
         // A file's last row often has no line end. What is left of a port's line was cut off, perhaps within a number.
-        bool isReading = !joinsMidway && Take(rest);
-        if (joinsMidway && !rest.IsEmpty)
+        bool isReading = !_joinsMidway && Take(rest);
+        if (_joinsMidway && !rest.IsEmpty)
             Counts.Noise++;
         if (_wrongRows > 0 && Counts.Delivered == 0)
             Refuse();
