@@ -16,7 +16,7 @@ internal sealed class StreamPipeline(
     private readonly AllocationMeter _meter = new();
 
     // More than any sender's greeting: by then a reading has come, or none will.
-    private const long SilentBytes = 4096;
+    private const int SilentBytes = 4096;
     private bool _hinted;
 
     /// <summary>Runs until the line ends, the program is told to stop, or something fails.</summary>
