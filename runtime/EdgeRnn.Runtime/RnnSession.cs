@@ -5,7 +5,7 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// One stream through one model. All memory is reserved when it is made; no step allocates, locks, throws or calls the
+/// One stream through one model. All memory is reserved when it is made; no step allocates, locks or calls the
 /// operating system. Results are equal to the bit on every processor and kernel. Not thread-safe: one session a thread,
 /// <see cref="Clone"/> makes another on the same weights.
 /// </summary>
