@@ -57,15 +57,18 @@ public sealed class FilesAndNumbersTests : IDisposable
     public void History_is_a_table_in_invariant_numbers()
     {
         var history = new History(
-            [new(1, 1.25, 0.5, 1.125, 0.625, 2.5, 1234.56), new(2, 0.75, 0.75, null, null, 2, 2000)],
+            [
+                new(1, 1.25, 0.5, 1.125, 0.625, 2.5, 1234.56) { LearningRate = 0.001f },
+                new(2, 0.75, 0.75, null, null, 2, 2000),
+            ],
             1, StopReason.Finished, 5, 8, 2);
         string path = Path.Combine(_folder, "history.csv");
         history.WriteCsv(path);
         Assert.Equal(
             """
-            epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second
-            1,1.25,0.5,1.125,0.625,2.5,1234.6
-            2,0.75,0.75,,,2,2000
+            epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second,learning_rate
+            1,1.25,0.5,1.125,0.625,2.5,1234.6,0.001
+            2,0.75,0.75,,,2,2000,0
 
             """.ReplaceLineEndings("\n"),
             File.ReadAllText(path));

@@ -29,7 +29,11 @@ public enum StopReason
 /// <param name="SamplesPerSecond">Sequences a second, training alone.</param>
 public sealed record EpochResult(
     int Epoch, double Loss, double Accuracy, double? ValidationLoss, double? ValidationAccuracy, double Seconds,
-    double SamplesPerSecond);
+    double SamplesPerSecond)
+{
+    /// <summary>The learning rate of the epoch's last batch.</summary>
+    public float LearningRate { get; init; }
+}
 
 /// <summary>What happens during training; given after each batch and after each epoch.</summary>
 /// <param name="Epoch">From 1.</param>
@@ -80,12 +84,14 @@ public sealed record History(
     public void WriteCsv(string path, bool overwrite = false)
     {
         var text = new StringBuilder();
-        text.Append("epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second\n");
+        text.Append("epoch,loss,accuracy,validation_loss,validation_accuracy,seconds,samples_per_second,"
+            + "learning_rate\n");
         foreach (var e in Epochs)
         {
             text.Append(CultureInfo.InvariantCulture, $"{e.Epoch},{e.Loss:0.######},{e.Accuracy:0.######},");
             text.Append(CultureInfo.InvariantCulture, $"{e.ValidationLoss:0.######},{e.ValidationAccuracy:0.######},");
-            text.Append(CultureInfo.InvariantCulture, $"{e.Seconds:0.###},{e.SamplesPerSecond:0.#}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{e.Seconds:0.###},{e.SamplesPerSecond:0.#},");
+            text.Append(CultureInfo.InvariantCulture, $"{e.LearningRate:R}\n");
         }
 
         AtomicFile.Write(path, Encoding.UTF8.GetBytes(text.ToString()), overwrite);

@@ -32,6 +32,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<EpochResult> _epochs = [];
     private float _gradientScale;
+    private float _learningRate;
     private long _batchNumber;
     private int _bestEpoch;
 
@@ -96,7 +97,8 @@ internal sealed class TrainingLoop : IDisposable
             (double batchLoss, int batchCorrect) = RunBatch(indices);
             double done = epoch - 1 + (double)batch / Batches;
             float rate = _options.LearningRate ?? _options.Optimizer.DefaultLearningRate;
-            if (!double.IsFinite(batchLoss) || !_update.TryStep(rate * _options.Schedule.Factor(done, _options.Epochs)))
+            _learningRate = rate * _options.Schedule.Factor(done, _options.Epochs);
+            if (!double.IsFinite(batchLoss) || !_update.TryStep(_learningRate))
                 return StopReason.NotFinite;
             loss += batchLoss;
             correct += batchCorrect;
@@ -130,7 +132,10 @@ internal sealed class TrainingLoop : IDisposable
             ? null
             : Evaluator.Evaluate(_network.ToModel(_train, _normalisation), _validation, _options.Threads);
         double seconds = _clock.Elapsed.TotalSeconds - begin;
-        return new(epoch, loss, accuracy, evaluation?.Loss, evaluation?.Accuracy, seconds, samplesPerSecond);
+        return new(epoch, loss, accuracy, evaluation?.Loss, evaluation?.Accuracy, seconds, samplesPerSecond)
+        {
+            LearningRate = _learningRate,
+        };
     }
 
     private (double Loss, int Correct) RunBatch(Span<int> indices)
