@@ -8,8 +8,8 @@ public sealed partial class Network
 {
     /// <summary>
     /// Makes a network from a list such as <c>lstm:128,dropout:0.2,dense:10</c>: <c>rnn:N[:relu]</c>, <c>lstm:N</c>,
-    /// <c>gru:N[:reset-before]</c>, <c>dropout:P</c>, <c>dense:N[:relu]</c>; <c>pool:last</c> may stand before the
-    /// first dense.
+    /// <c>gru:N[:reset-before]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>; <c>pool:last</c> may stand
+    /// before the first dense, and recurrent layers take <c>recurrent-dropout=P</c>.
     /// </summary>
     /// <param name="specification">The list.</param>
     /// <param name="inputSize">Readings a step.</param>
@@ -20,82 +20,91 @@ public sealed partial class Network
     {
         ArgumentNullException.ThrowIfNull(specification);
         var layers = new List<Layer>();
-        foreach (string item in specification.Split(',', StringSplitOptions.TrimEntries))
+        foreach (string text in specification.Split(',', StringSplitOptions.TrimEntries))
         {
-            string[] parts = item.Split(':');
-            string[] options = parts.Length > 2 ? parts[2..] : [];
-            switch (parts[0])
+            if (text == "pool:last")
+                continue;
+            var item = new LayerText(text);
+            layers.Add(item.Kind switch
             {
-                case "rnn":
-                    layers.Add(new SimpleRnn(Units(item, parts), Function(item, options)));
-                    break;
-                case "lstm":
-                    Only(item, options, null);
-                    layers.Add(new Lstm(Units(item, parts)));
-                    break;
-                case "gru":
-                    layers.Add(new Gru(Units(item, parts), Only(item, options, "reset-before")));
-                    break;
-                case "dense":
-                    layers.Add(new Dense(Units(item, parts), Function(item, options)));
-                    break;
-                case "dropout":
-                    Only(item, options, null);
-                    layers.Add(new Dropout(Rate(item, parts)));
-                    break;
-                case "pool":
-                    if (item != "pool:last")
-                        throw new UserException(
-                            $"'{item}' is not a pooling this version trains; use 'pool:last' or leave it out.");
-                    break;
-                default:
-                    throw new UserException(
-                        $"'{item}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or " +
-                        "dense, as in 'lstm:64,dropout:0.2,dense:10'.");
-            }
+                "rnn" => new SimpleRnn(item.Units(), item.Function(), item.Rate("recurrent-dropout")),
+                "lstm" => new Lstm(item.Units(), item.Rate("recurrent-dropout")),
+                "gru" => new Gru(item.Units(), item.Has("reset-before"), item.Rate("recurrent-dropout")),
+                "dense" => new Dense(item.Units(), item.Function()),
+                "dropout" => new Dropout(item.Rate(), item.Has("sequence")),
+                "pool" => throw new UserException(
+                    $"'{text}' is not a pooling this version trains; use 'pool:last' or leave it out."),
+                _ => throw new UserException(
+                    $"'{text}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or " +
+                    "dense, as in 'lstm:64,dropout:0.2,dense:10'."),
+            });
+            item.RefuseRest();
         }
 
         return new(inputSize, [.. layers]);
     }
 
-    private static int Units(string item, string[] parts)
+    /// <summary>A layer's text, <c>kind:number[:option[=value]…]</c>; each part is taken once.</summary>
+    private sealed class LayerText
     {
-        if (parts.Length < 2 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int units)
-            || units is < 1 or > RnnModel.MaxUnits)
+        private readonly string _text;
+        private readonly string? _number;
+        private readonly List<string> _options;
+        private readonly List<string> _known = [];
+
+        public LayerText(string text)
         {
-            throw new UserException(
-                $"'{item}' needs a number of units from 1 to {RnnModel.MaxUnits}, as in '{parts[0]}:64'.");
+            _text = text;
+            string[] parts = text.Split(':');
+            Kind = parts[0];
+            _number = parts.Length > 1 ? parts[1] : null;
+            _options = [.. parts.Skip(2)];
         }
 
-        return units;
-    }
+        public string Kind { get; }
 
-    private static float Rate(string item, string[] parts)
-    {
-        if (parts.Length < 2
-            || !float.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out float rate)
-            || rate is not (>= 0 and <= 0.95f))
+        public int Units() =>
+            int.TryParse(_number, NumberStyles.None, CultureInfo.InvariantCulture, out int units)
+            && units is >= 1 and <= RnnModel.MaxUnits
+                ? units
+                : throw new UserException(
+                    $"'{_text}' needs a number of units from 1 to {RnnModel.MaxUnits}, as in '{Kind}:64'.");
+
+        public float Rate() => TryRate(_number, out float rate)
+            ? rate
+            : throw new UserException($"'{_text}' needs a rate from 0 to 0.95, as in 'dropout:0.2'.");
+
+        /// <summary>The value of <c>option=rate</c>, 0 when it is not there.</summary>
+        public float Rate(string option)
         {
-            throw new UserException($"'{item}' needs a rate from 0 to 0.95, as in 'dropout:0.2'.");
+            _known.Add($"{option}=0.2");
+            string? found = _options.Find(o => o.StartsWith(option + "=", StringComparison.Ordinal));
+            if (found is null)
+                return 0;
+            _options.Remove(found);
+            return TryRate(found[(option.Length + 1)..], out float rate)
+                ? rate
+                : throw new UserException($"'{found}' in '{_text}' needs a rate from 0 to 0.95, as in '{_known[^1]}'.");
         }
 
-        return rate;
-    }
-
-    private static Activation Function(string item, string[] options) =>
-        Only(item, options, "relu") ? Activation.Relu : Activation.Default;
-
-    private static bool Only(string item, string[] options, string? allowed)
-    {
-        foreach (string option in options)
+        public bool Has(string option)
         {
-            if (option != allowed)
-            {
-                string hint = allowed is null ? "it takes no options" : $"the option here is '{allowed}'";
-                throw new UserException($"'{option}' in '{item}' is not known; {hint}.");
-            }
+            _known.Add(option);
+            return _options.Remove(option);
         }
 
-        return options.Length > 0;
+        public Activation Function() => Has("relu") ? Activation.Relu : Activation.Default;
+
+        /// <summary>Refuses options that the layer did not ask for.</summary>
+        public void RefuseRest()
+        {
+            if (_options.Count == 0)
+                return;
+            string hint = _known.Count == 0 ? "it takes no options" : $"it takes '{string.Join("' or '", _known)}'";
+            throw new UserException($"'{_options[0]}' in '{_text}' is not known; {hint}.");
+        }
+
+        private static bool TryRate(string? text, out float rate) =>
+            float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out rate) && rate is >= 0 and <= 0.95f;
     }
 }

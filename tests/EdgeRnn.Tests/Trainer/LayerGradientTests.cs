@@ -22,6 +22,9 @@ public class LayerGradientTests
         "lstm:9,gru:6,rnn:4,dense:4",
         "gru:7:reset-before,lstm:5,dense:6,dense:4",
         "dropout:0.3,gru:6,dropout:0.5,lstm:6,dropout:0.25,dense:4",
+        "rnn:6:recurrent-dropout=0.4,dense:4",
+        "dropout:0.3:sequence,lstm:6:recurrent-dropout=0.4,dropout:0.2:sequence,dense:4",
+        "gru:6:recurrent-dropout=0.4,gru:5:reset-before:recurrent-dropout=0.3,dense:4",
         // More than a block of rows and columns of the matrix kernel, and not a multiple of either.
         "lstm:35,dense:4",
         "gru:35,dense:4",

@@ -9,6 +9,7 @@ public class NetworkTests
     [Theory]
     [InlineData("rnn:128,dense:10", 28, 128 * (28 + 128 + 1) + 1290)]
     [InlineData("lstm:128,dropout:0.2,dense:10", 28, 512 * (28 + 128 + 1) + 1290)]
+    [InlineData("lstm:8:recurrent-dropout=0.2,dropout:0.2:sequence,dense:2", 3, 32 * (3 + 8 + 1) + 18)]
     [InlineData("gru:16,dense:2", 3, 48 * (3 + 16 + 1) + 16 + 34)]
     [InlineData("gru:16:reset-before,lstm:8,dense:4:relu,dense:2", 3, 48 * 20 + 32 * (16 + 8 + 1) + 36 + 10)]
     public void Parse_makes_the_network_that_is_written(string specification, int inputs, int parameters)
@@ -39,10 +40,14 @@ public class NetworkTests
     [InlineData(
         "lstm:9999999999,dense:2",
         "'lstm:9999999999' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
-    [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes no options.")]
+    [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes 'recurrent-dropout=0.2'.")]
     [InlineData(
         "gru:8:reset-after,dense:2",
-        "'reset-after' in 'gru:8:reset-after' is not known; the option here is 'reset-before'.")]
+        "'reset-after' in 'gru:8:reset-after' is not known; it takes 'reset-before' or 'recurrent-dropout=0.2'.")]
+    [InlineData(
+        "lstm:8:recurrent-dropout=1,dense:2",
+        "'recurrent-dropout=1' in 'lstm:8:recurrent-dropout=1' needs a rate from 0 to 0.95, as in " +
+        "'recurrent-dropout=0.2'.")]
     [InlineData("lstm:8,dropout:1,dense:2", "'dropout:1' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
     [InlineData("lstm:8,dropout:nan,dense:2", "'dropout:nan' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
     [InlineData(
@@ -141,13 +146,58 @@ public class NetworkTests
         }
     }
 
+    // A mask that is the same at all steps does to one sequence what it would do to the columns of W_hh.
+    [Theory]
+    [InlineData("rnn:12")]
+    [InlineData("lstm:12")]
+    [InlineData("gru:12")]
+    [InlineData("gru:12:reset-before")]
+    public unsafe void Recurrent_dropout_is_that_of_recurrent_weights(string cell)
+    {
+        var data = TrainingFixture.Data(3, 20);
+        var dropped = new TrainingFixture($"{cell}:recurrent-dropout=0.5,dense:3", data) { DropoutSeed = 11 };
+        var plain = new TrainingFixture($"{cell},dense:3", data);
+        var ones = new float[12];
+        Array.Fill(ones, 1f);
+        var mask = new DropoutMask(0.5f, 12);
+        mask.Draw(12, new EdgeRnn.Trainer.Numerics.SeededRandom(11));
+        fixed (float* factors = ones)
+            mask.Multiply(factors, factors, 12);
+        Assert.InRange(ones.Count(x => x == 0f), 2, 10);
+        var weights = plain.Network.Layers[0].Parameters[1].Of(plain.Parameters);
+        for (int i = 0; i < weights.Length; i++)
+            weights[i] *= ones[i % 12];
+        dropped.Loss();
+        plain.Loss();
+        for (int k = 0; k < 3; k++)
+            Assert.Equal(plain.LogitsOf(0)[k], dropped.LogitsOf(0)[k], 1e-6f);
+    }
+
+    [Fact]
+    public unsafe void Dropout_by_sequence_has_one_mask_for_all_steps()
+    {
+        int[] lengths = [50, 40, 40, 3];
+        var batch = new TrainingFixture("lstm:4,dense:2", TrainingFixture.Data(2, lengths)).Pass.Batch;
+        var layer = new Dropout(0.5f, perSequence: true);
+        layer.Join(3, 0);
+        var pass = layer.CreatePass(batch, new(0));
+        batch.Inputs.Span.Fill(1f);
+        pass.Random = new(6);
+        pass.Forward(batch.Inputs.Pointer);
+        var values = new ReadOnlySpan<float>(pass.Output, batch.Rows * 3);
+        for (int t = 0; t < batch.Steps; t++)
+            Assert.Equal(values[..(batch.Active[t] * 3)], values.Slice(batch.Offset[t] * 3, batch.Active[t] * 3));
+        Assert.Contains(0f, values[..12].ToArray());
+        Assert.Contains(2f, values[..12].ToArray());
+    }
+
     [Fact]
     public unsafe void Dropout_drops_at_its_rate_and_keeps_the_mean()
     {
         var batch = new TrainingFixture("lstm:4,dense:2", TrainingFixture.Data(2, 4000, 3000, 3000)).Pass.Batch;
         var layer = new Dropout(0.3f);
         layer.Join(3, 0);
-        var pass = (Dropout.Pass)layer.CreatePass(batch, new(0));
+        var pass = layer.CreatePass(batch, new(0));
         batch.Inputs.Span.Fill(1f);
         pass.Random = new EdgeRnn.Trainer.Numerics.SeededRandom(5);
         pass.Forward(batch.Inputs.Pointer);

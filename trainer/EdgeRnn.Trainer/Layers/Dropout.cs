@@ -6,37 +6,63 @@ namespace EdgeRnn.Trainer.Layers;
 /// While training, each value is dropped with probability <c>rate</c>, and the others are raised by 1/(1-rate), so that
 /// nothing changes on the average (Srivastava and others 2014). In inference it does nothing and is not in the model.
 /// </summary>
-public sealed class Dropout(float rate) : Layer
+/// <param name="rate">Part that is dropped, from 0 to 0.95.</param>
+/// <param name="perSequence">
+/// Whether a sequence has the same mask at all its steps (Gal and Ghahramani 2016) instead of a new one each step.
+/// </param>
+public sealed class Dropout(float rate, bool perSequence = false) : Layer
 {
     /// <inheritdoc/>
-    public override string Specification => FormattableString.Invariant($"dropout:{rate}");
+    public override string Specification =>
+        FormattableString.Invariant($"dropout:{rate}{(perSequence ? ":sequence" : "")}");
 
     /// <summary>Whether it comes after the last step was taken, where there is one row a sequence.</summary>
     internal bool AfterLastStep { get; set; }
 
     private protected override int Declare() => InputSize;
 
-    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => new Pass(this, batch, rate);
+    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
+        perSequence && !AfterLastStep
+            ? new SequencePass(InputSize, batch, rate)
+            : new Pass(InputSize, batch, rate, AfterLastStep);
 
     /// <summary>y = x∘mask, dx = dy∘mask.</summary>
-    internal sealed unsafe class Pass(Dropout layer, PackedBatch batch, float rate) : LayerPass
+    private sealed unsafe class Pass(int size, PackedBatch batch, float rate, bool afterLastStep) : LayerPass
     {
-        // 16 random bits decide on a value: a rate is met to within 1/65,536.
-        private readonly int _threshold = (int)MathF.Round(rate * 65536f);
-        private readonly float _kept = 1f / (1f - rate);
-        private readonly FloatBuffer _y = new((long)Capacity(layer, batch) * layer.InputSize);
-        private readonly FloatBuffer _mask = new((long)Capacity(layer, batch) * layer.InputSize);
-
-        /// <summary>Where masks come from; null leaves values as they are.</summary>
-        public SeededRandom? Random { get; set; }
+        private readonly FloatBuffer _y = new((long)Capacity(batch, afterLastStep) * size);
+        private readonly DropoutMask _mask = new(rate, (long)Capacity(batch, afterLastStep) * size);
 
         public override float* Output => _y.Pointer;
 
-        private int Count => (layer.AfterLastStep ? batch.Sequences : batch.Rows) * layer.InputSize;
+        private int Count => (afterLastStep ? batch.Sequences : batch.Rows) * size;
 
         public override void Forward(float* x)
         {
-            DrawMask();
+            _mask.Draw(Count, Random);
+            _mask.Multiply(x, Output, Count);
+        }
+
+        public override void Backward(float* x, float* dy, float* dx, float* gradient)
+        {
+            if (dx != null)
+                _mask.Multiply(dy, dx, Count);
+        }
+
+        private static int Capacity(PackedBatch batch, bool afterLastStep) =>
+            afterLastStep ? batch.Capacity : batch.RowCapacity;
+    }
+
+    /// <summary>y_t = x_t∘mask, dx_t = dy_t∘mask.</summary>
+    private sealed unsafe class SequencePass(int size, PackedBatch batch, float rate) : LayerPass
+    {
+        private readonly FloatBuffer _y = new((long)batch.RowCapacity * size);
+        private readonly DropoutMask _mask = new(rate, (long)batch.Capacity * size);
+
+        public override float* Output => _y.Pointer;
+
+        public override void Forward(float* x)
+        {
+            _mask.Draw(batch.Sequences * size, Random);
             Multiply(x, Output);
         }
 
@@ -46,30 +72,14 @@ public sealed class Dropout(float rate) : Layer
                 Multiply(dy, dx);
         }
 
-        private static int Capacity(Dropout layer, PackedBatch batch) =>
-            layer.AfterLastStep ? batch.Capacity : batch.RowCapacity;
-
-        private void DrawMask()
-        {
-            var mask = _mask.Span[..Count];
-            if (Random is null)
-            {
-                mask.Fill(1f);
-                return;
-            }
-
-            for (int i = 0; i < mask.Length; i += 4)
-            {
-                ulong bits = Random.NextBits();
-                for (int j = i; j < Math.Min(i + 4, mask.Length); j++, bits >>= 16)
-                    mask[j] = (ushort)bits < _threshold ? 0f : _kept;
-            }
-        }
-
+        // Sequence m is row m of every step it lasts to, and row m of the mask.
         private void Multiply(float* from, float* to)
         {
-            for (int i = 0, n = Count; n > 0; i += Lanes.Count, n -= Lanes.Count)
-                Lanes.Store(to + i, Lanes.Load(from + i, n) * Lanes.Load(_mask.Pointer + i, n), n);
+            for (int t = 0; t < batch.Steps; t++)
+            {
+                long first = (long)batch.Offset[t] * size;
+                _mask.Multiply(from + first, to + first, batch.Active[t] * size);
+            }
         }
     }
 }

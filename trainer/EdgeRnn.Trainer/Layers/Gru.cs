@@ -13,8 +13,14 @@ namespace EdgeRnn.Trainer.Layers;
 /// </code>
 /// Only the n part of bias_hh is trained, and only with reset after: elsewhere it acts as a sum with bias_ih.
 /// </summary>
-public sealed class Gru(int units, bool resetBefore = false) : Layer
+/// <param name="units">Size of the state.</param>
+/// <param name="resetBefore">Whether r acts before the product: the second form of n.</param>
+/// <param name="recurrentDropout">
+/// Part of the state that products do not see in training, one mask a sequence: Gal and Ghahramani (2016).
+/// </param>
+public sealed class Gru(int units, bool resetBefore = false, float recurrentDropout = 0) : Layer
 {
+    private readonly float _recurrentDropout = recurrentDropout;
     private ParameterBlock _weightIh;
     private ParameterBlock _weightHh;
     private ParameterBlock _bias;
@@ -27,7 +33,8 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
     private PackedMatrix _nBackward = null!;
 
     /// <inheritdoc/>
-    public override string Specification => $"gru:{units}{(resetBefore ? ":reset-before" : "")}";
+    public override string Specification =>
+        $"gru:{units}{(resetBefore ? ":reset-before" : "")}{RecurrentDropoutOption(_recurrentDropout)}";
 
     internal override bool IsRecurrent => true;
 
@@ -88,6 +95,8 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
 
         protected Gru Layer => layer;
 
+        protected RecurrentDropout Dropout { get; } = new(layer._recurrentDropout, layer.OutputSize, batch);
+
         protected PackedBatch Batch => batch;
 
         protected float* Parameters => parameters.Pointer;
@@ -102,25 +111,28 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         public sealed override void Forward(float* x)
         {
             float* bias = parameters.Pointer + layer._bias.Offset;
+            Dropout.Draw(Random);
             for (int t = 0; t < batch.Steps; t++)
             {
                 int rows = batch.Active[t];
                 long row = batch.Offset[t];
                 float* a = _a.Pointer + row * Gates;
                 Gemm.MultiplyBias(x + row * layer.InputSize, layer.InputSize, rows, layer._ihForward, bias, a, Gates);
-                if (t > 0)
-                    Gemm.MultiplyAdd(Past(t, 0), Units, rows, layer._rzForward, a, Gates);
-                StepForward(t, rows, a, _q.Pointer + row * Units, Output + row * Units);
+                float* seen = t > 0 ? Dropout.Past(Output, t) : null;
+                if (seen != null)
+                    Gemm.MultiplyAdd(seen, Units, rows, layer._rzForward, a, Gates);
+                StepForward(t, rows, seen, a, _q.Pointer + row * Units, Output + row * Units);
             }
         }
 
         /// <summary>The rest of a step, from r and z before their σ on.</summary>
         /// <param name="t">The step.</param>
         /// <param name="rows">Sequences that run.</param>
+        /// <param name="seen">What products see of h_{t-1}, <c>[rows, units]</c>; null at the first step.</param>
         /// <param name="a">r, z and the input's part of n, <c>[rows, 3·units]</c>; receives the gates.</param>
         /// <param name="q">What the form keeps for its way back, <c>[rows, units]</c>.</param>
         /// <param name="h">Receives the state, <c>[rows, units]</c>.</param>
-        protected abstract void StepForward(int t, int rows, float* a, float* q, float* h);
+        protected abstract void StepForward(int t, int rows, float* seen, float* a, float* q, float* h);
 
         // dh_{t-1} += da_rz·W_h,rz      dx = da·W_ih
         // dW_ih = Σ da_tᵀ·x_t      dW_h,rz = Σ da_rzᵀ·h_{t-1}      db = Σ da_t
@@ -134,12 +146,12 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
                 float* dPast = t == 0 ? _nowhere.Pointer : dy + (long)batch.Offset[t - 1] * Units;
                 StepBackward(t, rows, a + row * Gates, _q.Pointer + row * Units, dy + row * Units, dPast);
                 if (t > 0)
-                    Gemm.MultiplyAdd(a + row * Gates, Gates, rows, layer._rzBackward, dPast, Units);
+                    Dropout.MultiplyAdd(a + row * Gates, Gates, rows, layer._rzBackward, dPast);
             }
 
             _weightGradient.Inputs(a, Gates, Gates, x, layer.InputSize, batch.Rows, gradient + layer._weightIh.Offset);
             float* dWeightHh = gradient + layer._weightHh.Offset;
-            _weightGradient.Past(a, Gates, 2 * Units, Output, Units, batch, dWeightHh);
+            _weightGradient.Past(a, Gates, 2 * Units, Dropout.States(Output), Units, batch, dWeightHh);
             CandidateGradient(a + 2 * Units, _q.Pointer, dWeightHh + 2L * Units * Units, gradient, _weightGradient);
             Gemm.AddColumnSums(a, Gates, Gates, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
@@ -166,11 +178,11 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         : Pass(layer, batch, parameters)
     {
         // q = h·W_hnᵀ + b_hn      n = tanh(a_n + r∘q)      h' = n + z∘(h - n)
-        protected override void StepForward(int t, int rows, float* a, float* q, float* h)
+        protected override void StepForward(int t, int rows, float* seen, float* a, float* q, float* h)
         {
             float* bias = Parameters + Layer._biasHn.Offset;
             if (t > 0)
-                Gemm.MultiplyBias(Past(t, 0), Units, rows, Layer._nForward, bias, q, Units);
+                Gemm.MultiplyBias(seen, Units, rows, Layer._nForward, bias, q, Units);
             for (int m = 0; m < rows; m++, a += Gates, q += Units, h += Units)
             {
                 if (t == 0)
@@ -218,14 +230,14 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
             }
 
             if (t > 0)
-                Gemm.MultiplyAdd(dq, Units, rows, Layer._nBackward, dPast, Units);
+                Dropout.MultiplyAdd(dq, Units, rows, Layer._nBackward, dPast);
         }
 
         // dW_hn = Σ dq_tᵀ·h_{t-1}      db_hn = Σ dq_t
         protected override void CandidateGradient(
             float* da, float* q, float* dWeightHn, float* gradient, WeightGradient weightGradient)
         {
-            weightGradient.Past(q, Units, Units, Output, Units, Batch, dWeightHn);
+            weightGradient.Past(q, Units, Units, Dropout.States(Output), Units, Batch, dWeightHn);
             Gemm.AddColumnSums(q, Units, Units, Batch.Rows, gradient + Layer._biasHn.Offset);
         }
     }
@@ -236,7 +248,7 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
         private readonly FloatBuffer _dq = new((long)batch.Capacity * layer.OutputSize);
 
         // q = r∘h      n = tanh(a_n + q·W_hnᵀ)      h' = n + z∘(h - n)
-        protected override void StepForward(int t, int rows, float* a, float* q, float* h)
+        protected override void StepForward(int t, int rows, float* seen, float* a, float* q, float* h)
         {
             for (int m = 0; m < rows; m++)
             {
@@ -251,6 +263,7 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
                 }
             }
 
+            Dropout.Multiply(q, rows);
             if (t > 0)
                 Gemm.MultiplyAdd(q, Units, rows, Layer._nForward, a + 2 * Units, Gates);
             for (int m = 0; m < rows; m++, a += Gates, h += Units)
@@ -292,6 +305,7 @@ public sealed class Gru(int units, bool resetBefore = false) : Layer
 
             float* dq = _dq.Pointer;
             Gemm.Multiply(a + 2 * Units, Gates, rows, Layer._nBackward, dq, Units);
+            Dropout.Multiply(dq, rows);
             for (int m = 0; m < rows; m++, a += Gates, dq += Units, dPast += Units)
             {
                 float* past = Past(t, m);

@@ -113,6 +113,9 @@ public abstract class Layer
         return weights.Matrix;
     }
 
+    private protected static string RecurrentDropoutOption(float rate) =>
+        rate > 0 ? FormattableString.Invariant($":recurrent-dropout={rate}") : "";
+
     private protected static Tensor Export(ParameterBlock block, Span<float> parameters) =>
         Tensor.FromFloats(block.Rows, block.Columns, block.Of(parameters));
 }
@@ -120,6 +123,11 @@ public abstract class Layer
 /// <summary>What one thread needs to run a layer on its share of a batch.</summary>
 internal abstract unsafe class LayerPass
 {
+    /// <summary>
+    /// Where dropout masks come from; null in inference. One sequence of random bits runs through all layers.
+    /// </summary>
+    public SeededRandom? Random { get; set; }
+
     /// <summary>The result, <c>[rows, OutputSize]</c>.</summary>
     public abstract float* Output { get; }
 

@@ -13,7 +13,11 @@ namespace EdgeRnn.Trainer.Layers;
 /// </code>
 /// One bias is trained; PyTorch's two only ever act as their sum.
 /// </summary>
-public sealed class Lstm(int units) : Layer
+/// <param name="units">Size of the state.</param>
+/// <param name="recurrentDropout">
+/// Part of the state that products do not see in training, one mask a sequence: Gal and Ghahramani (2016).
+/// </param>
+public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
 {
     private ParameterBlock _weightIh;
     private ParameterBlock _weightHh;
@@ -24,7 +28,7 @@ public sealed class Lstm(int units) : Layer
     private PackedMatrix _hhBackward = null!;
 
     /// <inheritdoc/>
-    public override string Specification => $"lstm:{units}";
+    public override string Specification => $"lstm:{units}{RecurrentDropoutOption(recurrentDropout)}";
 
     internal override bool IsRecurrent => true;
 
@@ -62,9 +66,10 @@ public sealed class Lstm(int units) : Layer
     };
 
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
-        new Pass(this, batch, parameters);
+        new Pass(this, batch, parameters, recurrentDropout);
 
-    private sealed unsafe class Pass(Lstm layer, PackedBatch batch, FloatBuffer parameters) : LayerPass
+    private sealed unsafe class Pass(
+        Lstm layer, PackedBatch batch, FloatBuffer parameters, float recurrentDropout) : LayerPass
     {
         private readonly int _units = layer.OutputSize;
         private readonly int _gates = 4 * layer.OutputSize;
@@ -74,6 +79,7 @@ public sealed class Lstm(int units) : Layer
         private readonly FloatBuffer _h = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _dc = new((long)batch.Capacity * layer.OutputSize);
         private readonly FloatBuffer _zeros = new(layer.OutputSize);
+        private readonly RecurrentDropout _dropout = new(recurrentDropout, layer.OutputSize, batch);
         private readonly WeightGradient _weightGradient = new();
 
         public override float* Output => _h.Pointer;
@@ -82,6 +88,7 @@ public sealed class Lstm(int units) : Layer
         public override void Forward(float* x)
         {
             float* bias = parameters.Pointer + layer._bias.Offset;
+            _dropout.Draw(Random);
             for (int t = 0; t < batch.Steps; t++)
             {
                 int rows = batch.Active[t];
@@ -90,11 +97,7 @@ public sealed class Lstm(int units) : Layer
                 // Step by step rather than all at once: the gates are still in the cache when the state is added.
                 Gemm.MultiplyBias(x + row * layer.InputSize, layer.InputSize, rows, layer._ihForward, bias, a, _gates);
                 if (t > 0)
-                {
-                    float* past = Output + (long)batch.Offset[t - 1] * _units;
-                    Gemm.MultiplyAdd(past, _units, rows, layer._hhForward, a, _gates);
-                }
-
+                    Gemm.MultiplyAdd(_dropout.Past(Output, t), _units, rows, layer._hhForward, a, _gates);
                 for (int m = 0; m < rows; m++)
                     Cell(a + (long)m * _gates, PastCell(t, m), (row + m) * _units);
             }
@@ -145,13 +148,13 @@ public sealed class Lstm(int units) : Layer
                 if (t > 0)
                 {
                     float* past = dy + (long)batch.Offset[t - 1] * _units;
-                    Gemm.MultiplyAdd(a + row * _gates, _gates, rows, layer._hhBackward, past, _units);
+                    _dropout.MultiplyAdd(a + row * _gates, _gates, rows, layer._hhBackward, past);
                 }
             }
 
             float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
             _weightGradient.Inputs(a, _gates, _gates, x, layer.InputSize, batch.Rows, dWeightIh);
-            _weightGradient.Past(a, _gates, _gates, Output, _units, batch, dWeightHh);
+            _weightGradient.Past(a, _gates, _gates, _dropout.States(Output), _units, batch, dWeightHh);
             Gemm.AddColumnSums(a, _gates, _gates, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(a, _gates, batch.Rows, layer._ihBackward, dx, layer.InputSize);

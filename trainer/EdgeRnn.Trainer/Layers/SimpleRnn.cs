@@ -8,7 +8,13 @@ namespace EdgeRnn.Trainer.Layers;
 /// Elman's recurrent layer: h_t = φ(W_ih·x_t + W_hh·h_{t-1} + b), φ = tanh or relu. One bias is trained; PyTorch's two
 /// only ever act as their sum.
 /// </summary>
-public sealed class SimpleRnn(int units, Activation activation = Activation.Default) : Layer
+/// <param name="units">Size of the state.</param>
+/// <param name="activation">φ: tanh unless relu.</param>
+/// <param name="recurrentDropout">
+/// Part of the state that products do not see in training, one mask a sequence: Gal and Ghahramani (2016).
+/// </param>
+public sealed class SimpleRnn(
+    int units, Activation activation = Activation.Default, float recurrentDropout = 0) : Layer
 {
     private ParameterBlock _weightIh;
     private ParameterBlock _weightHh;
@@ -19,7 +25,8 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
     private PackedMatrix _hhBackward = null!;
 
     /// <inheritdoc/>
-    public override string Specification => $"rnn:{units}{(activation == Activation.Relu ? ":relu" : "")}";
+    public override string Specification =>
+        $"rnn:{units}{(activation == Activation.Relu ? ":relu" : "")}{RecurrentDropoutOption(recurrentDropout)}";
 
     internal override bool IsRecurrent => true;
 
@@ -55,8 +62,8 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
 
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
         activation == Activation.Relu
-            ? new Pass<Relu>(this, batch, parameters)
-            : new Pass<Tanh>(this, batch, parameters);
+            ? new Pass<Relu>(this, batch, parameters, recurrentDropout)
+            : new Pass<Tanh>(this, batch, parameters, recurrentDropout);
 
     /// <summary>φ, and φ' from the value of φ.</summary>
     private interface IActivation
@@ -81,13 +88,14 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
             Vector.ConditionalSelect(Vector.GreaterThan(h, Vector<float>.Zero), Vector<float>.One, Vector<float>.Zero);
     }
 
-    private sealed unsafe class Pass<TActivation>(SimpleRnn layer, PackedBatch batch, FloatBuffer parameters)
-        : LayerPass
+    private sealed unsafe class Pass<TActivation>(
+        SimpleRnn layer, PackedBatch batch, FloatBuffer parameters, float recurrentDropout) : LayerPass
         where TActivation : IActivation
     {
         private readonly int _units = layer.OutputSize;
         private readonly FloatBuffer _h = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _da = new((long)batch.RowCapacity * layer.OutputSize);
+        private readonly RecurrentDropout _dropout = new(recurrentDropout, layer.OutputSize, batch);
         private readonly WeightGradient _weightGradient = new();
 
         public override float* Output => _h.Pointer;
@@ -96,16 +104,13 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
         public override void Forward(float* x)
         {
             float* bias = parameters.Pointer + layer._bias.Offset;
+            _dropout.Draw(Random);
             Gemm.MultiplyBias(x, layer.InputSize, batch.Rows, layer._ihForward, bias, Output, _units);
             for (int t = 0; t < batch.Steps; t++)
             {
                 float* h = Output + (long)batch.Offset[t] * _units;
                 if (t > 0)
-                {
-                    float* past = Output + (long)batch.Offset[t - 1] * _units;
-                    Gemm.MultiplyAdd(past, _units, batch.Active[t], layer._hhForward, h, _units);
-                }
-
+                    Gemm.MultiplyAdd(_dropout.Past(Output, t), _units, batch.Active[t], layer._hhForward, h, _units);
                 int count = batch.Active[t] * _units;
                 for (int i = 0; i < count; i += Lanes.Count)
                     Lanes.Store(h + i, TActivation.Value(Lanes.Load(h + i, count - i)), count - i);
@@ -130,14 +135,14 @@ public sealed class SimpleRnn(int units, Activation activation = Activation.Defa
                 if (t > 0)
                 {
                     float* past = dy + (long)batch.Offset[t - 1] * _units;
-                    Gemm.MultiplyAdd(_da.Pointer + row, _units, batch.Active[t], layer._hhBackward, past, _units);
+                    _dropout.MultiplyAdd(_da.Pointer + row, _units, batch.Active[t], layer._hhBackward, past);
                 }
             }
 
             float* da = _da.Pointer;
             float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
             _weightGradient.Inputs(da, _units, _units, x, layer.InputSize, batch.Rows, dWeightIh);
-            _weightGradient.Past(da, _units, _units, Output, _units, batch, dWeightHh);
+            _weightGradient.Past(da, _units, _units, _dropout.States(Output), _units, batch, dWeightHh);
             Gemm.AddColumnSums(da, _units, _units, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(da, _units, batch.Rows, layer._ihBackward, dx, layer.InputSize);

@@ -42,9 +42,7 @@ internal sealed unsafe class NetworkPass
         float* x = Batch.Inputs.Pointer;
         foreach (var layer in _layers)
         {
-            // One sequence of random bits runs through all dropout layers.
-            if (layer is Dropout.Pass pass)
-                pass.Random = dropout;
+            layer.Random = dropout;
             layer.Forward(x);
             x = layer.Output;
         }
