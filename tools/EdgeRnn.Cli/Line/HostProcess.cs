@@ -41,6 +41,20 @@ public sealed class HostProcess : IDisposable
     /// <summary>Cancelled once the host has ended.</summary>
     public CancellationToken Gone => _gone.Token;
 
+    /// <summary>Whether the host has opened <paramref name="port"/>.</summary>
+    public bool HasOpened(string port)
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries($"/proc/{_process.Id}/fd")
+                .Any(fd => new FileInfo(fd).LinkTarget == port);
+        }
+        catch (IOException)
+        {
+            return false; // a descriptor, or the host, went away while looking
+        }
+    }
+
     /// <summary>What the host accounted for, once it has ended.</summary>
     public HostAccount? Account { get; private set; }
 

@@ -36,27 +36,30 @@ public static class StreamCheck
     /// <param name="count">How many of them, from the first.</param>
     /// <param name="hostCommand">As for <see cref="HostProcess.Start"/>.</param>
     /// <param name="predictions">Classes that <c>evaluate --predictions</c> gave for the sequences, or null.</param>
+    /// <param name="firmware">An emulated microcontroller's program that plays the sequences, or null to play them
+    /// here.</param>
     /// <exception cref="UserException">The check cannot be made; the message says why.</exception>
     public static StreamCheckResult Run(
         string modelPath,
         SequenceDataset data,
         int count,
         IReadOnlyList<string> hostCommand,
-        IReadOnlyList<int>? predictions = null)
+        IReadOnlyList<int>? predictions = null,
+        string? firmware = null)
     {
         var session = RnnSession.Load(modelPath);
         var sequences = data.Sequences.Take(count).ToArray();
         var windowStarts = predictions is null ? null : StartsOf(sequences, session.Model, predictions.Count);
 
         List<HostDecision> decisions = [];
-        using var line = VirtualLine.Open();
+        using var line = firmware is null ? VirtualLine.Open() : new EmulatedNode(firmware);
         using var host = HostProcess.Start(hostCommand, modelPath, line, decisions.Add, "--exit-at-end");
         try
         {
-            var player = new SensorPlayer(line, Descriptor.ForModel(session.Model), host.Gone);
-            foreach (var sequence in sequences)
-                player.Play(sequence);
-            player.End();
+            if (line is EmulatedNode node)
+                node.Run(host);
+            else
+                Play(sequences, new(line, Descriptor.ForModel(session.Model), host.Gone));
         }
         catch (OperationCanceledException)
         {
@@ -72,6 +75,13 @@ public static class StreamCheck
         return new(
             sequences.Length, expected.Count, matches, asPredicted, difference, MicrosecondsPerStep(decisions),
             account);
+    }
+
+    private static void Play(Sequence[] sequences, SensorPlayer player)
+    {
+        foreach (var sequence in sequences)
+            player.Play(sequence);
+        player.End();
     }
 
     /// <summary>Class and score of every window of the sequences laid end to end, each computed alone.</summary>

@@ -30,12 +30,17 @@ public static class StreamCheckVerb
             HelpName = "FILE",
             Description = "What evaluate --predictions wrote, to be held against the labels.",
         };
+        var node = new Option<string?>("--node")
+        {
+            HelpName = "ELF",
+            Description = "A program for QEMU's mps2-an385 that plays the sequences over its UART.",
+        };
         var json = SharedOptions.Json();
         const string Summary = "Stream sequences through edgernn-host over a virtual serial line, and compare every "
             + "label with the offline evaluation.";
         var command = new Command("stream-check", Summary)
         {
-            model, data, count, host, predictions, json,
+            model, data, count, host, predictions, node, json,
         };
         command.SetAction(parsed =>
         {
@@ -46,7 +51,8 @@ public static class StreamCheckVerb
                 sequences,
                 parsed.GetValue(count) ?? int.MaxValue,
                 HostCommand(parsed.GetRequiredValue(host)),
-                parsed.GetValue(predictions) is { } file ? ReadPredictions(file) : null);
+                parsed.GetValue(predictions) is { } file ? ReadPredictions(file) : null,
+                parsed.GetValue(node));
             var output = parsed.InvocationConfiguration.Output;
             output.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(result, Json) : Describe(result));
             return result.Passed ? 0 : 1;
