@@ -125,6 +125,20 @@ internal static class SharedOptions
         AtomicFile.RefuseExisting(path, overwrite);
     }
 
+    /// <summary>The value, or the sentence that refuses it with the usage.</summary>
+    public static T? Parsed<T>(ArgumentResult result, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(Text(result));
+        }
+        catch (UserException e)
+        {
+            result.AddError($"{OptionName(result)}: {e.Message}");
+            return default;
+        }
+    }
+
     private static int? ParseWhole(ArgumentResult result, int least, int most) =>
         int.TryParse(Text(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
         && value >= least && value <= most
@@ -138,19 +152,6 @@ internal static class SharedOptions
         && value >= least && value <= most
             ? value
             : Refuse<float?>(result, $"a number from {least} to {most}");
-
-    private static T? Parsed<T>(ArgumentResult result, Func<string, T> parse)
-    {
-        try
-        {
-            return parse(Text(result));
-        }
-        catch (UserException e)
-        {
-            result.AddError($"{OptionName(result)}: {e.Message}");
-            return default;
-        }
-    }
 
     private static string Text(ArgumentResult result) => result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
 

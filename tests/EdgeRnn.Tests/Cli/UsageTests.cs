@@ -17,6 +17,8 @@ public sealed class UsageTests
     [InlineData("train --data synthetic:motion --out x --momentum 0.5", "--momentum", "sgd")]
     [InlineData("train --data synthetic:motion --out x --validation 2", "--validation", "2")]
     [InlineData("train --data synthetic:motion?count=12 --out x --net lst:3,dense:6", "--net", "lst:3")]
+    [InlineData("train --data synthetic:motion --out x --augment noise", "--augment", "noise:N")]
+    [InlineData("train --data synthetic:motion --out x --augment pixels:2", "--augment", "idx:")]
     [InlineData("quantize --model a --calibrate synthetic:motion --out b --precision int4", "int4", "int8x16")]
     [InlineData("evaluate --data synthetic:motion", "--model")]
     public void Wrong_usage_is_a_sentence_and_exit_code_2(string line, params string[] words) =>

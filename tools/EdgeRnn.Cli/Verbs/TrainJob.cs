@@ -53,6 +53,9 @@ internal sealed record TrainJob
     /// <summary>How inputs are normalised; null for what suits the kind of data.</summary>
     public NormalisationMode? Normalise { get; init; }
 
+    /// <inheritdoc cref="TrainingOptions.Augment"/>
+    public Augmentation? Augment { get; init; }
+
     /// <inheritdoc cref="RnnModel.StreamMode"/>
     public StreamMode Stream { get; init; }
 
@@ -97,6 +100,7 @@ internal sealed record TrainJob
         Seed = Seed,
         Threads = Threads,
         Validation = validation,
+        Augment = Augment,
         // Border pixels of images hardly vary: on their own they would become noise.
         Normalisation = Normalise ?? (IsImages ? NormalisationMode.Global : NormalisationMode.Channel),
     };
@@ -199,6 +203,7 @@ internal sealed record TrainJob
             ["clip_norm"] = options.ClipNorm,
             ["patience"] = options.Patience,
             ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
+            ["augment"] = options.Augment?.ToString(),
             ["stream"] = Stream.ToString().ToLowerInvariant(),
             ["hop"] = Hop,
             ["threshold"] = Threshold,

@@ -48,6 +48,14 @@ internal static class TrainVerb
             "How inputs get mean 0 and deviation 1: channel, global, none, or auto, which is global for images, "
                 + "else channel.",
             "auto", ParseNormalisation);
+        var augment = new Option<Augmentation?>("--augment")
+        {
+            HelpName = "KIND:N,…",
+            Description = "Vary training sequences anew each epoch. noise:0.05 and scale:0.1 in deviations of a "
+                + "channel and of a factor, shift:0.1 in parts of the length, warp:0.2 in deviations of the speed, "
+                + "rotate:15 in degrees (all x, y, z alike), drop:0.1 as probability of a channel, pixels:2 for idx.",
+            CustomParser = result => SharedOptions.Parsed(result, Augmentation.Parse),
+        };
         var stream = SharedOptions.Named(
             "--stream", "MODE",
             "How the model sees a stream: window (one label per window) or continuous (one a step).", "window",
@@ -70,12 +78,16 @@ internal static class TrainVerb
         var command = new Command("train", "Train a network on labelled sequences.")
         {
             data, validation, test, net, epochs, batch, optimizer, learningRate, momentum, schedule, clip, patience,
-            normalise, stream, hop, threshold, folds, seed, threads, output, force, json,
+            normalise, augment, stream, hop, threshold, folds, seed, threads, output, force, json,
         };
         command.Validators.Add(result =>
         {
             if (result.GetValue(output) is null && result.GetResult(folds) is null)
                 result.AddError("--out is missing; name the folder that the model goes to");
+            bool areImages = result.GetResult(data)?.Tokens is [{ Value: { } spec }]
+                && spec.StartsWith("idx:", StringComparison.Ordinal);
+            if (!areImages && result.GetResult(augment)?.Tokens is [{ Value: { } kinds }] && kinds.Contains("pixels:"))
+                result.AddError("--augment: pixels are for images that idx: reads; leave them out");
             if (result.GetResult(momentum) is not null && result.GetResult(optimizer)?.Tokens is not [{ Value: "sgd" }])
                 result.AddError("--momentum belongs to --optimizer sgd; leave it out");
         });
@@ -96,6 +108,7 @@ internal static class TrainVerb
                 ClipNorm = parsed.GetValue(clip) ?? 1f,
                 Patience = parsed.GetValue(patience),
                 Normalise = ParseNormalisation(parsed.GetRequiredValue(normalise)),
+                Augment = parsed.GetValue(augment),
                 Stream = SharedOptions.ParseName<StreamMode>(parsed.GetRequiredValue(stream)),
                 Hop = parsed.GetValue(hop) ?? 0,
                 Threshold = parsed.GetValue(threshold) ?? 0,

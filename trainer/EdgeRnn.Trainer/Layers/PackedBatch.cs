@@ -1,5 +1,6 @@
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
+using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Trainer.Layers;
 
@@ -79,7 +80,14 @@ internal sealed unsafe class PackedBatch
     public ReadOnlySpan<int> Order => _order.AsSpan(0, Sequences);
 
     /// <summary>Takes the sequences at <paramref name="indices"/>, each of at least one step.</summary>
-    public void Load(SequenceDataset data, ReadOnlySpan<int> indices, Normalisation normalisation)
+    /// <param name="data">The data.</param>
+    /// <param name="indices">Which of them.</param>
+    /// <param name="normalisation">Of the inputs.</param>
+    /// <param name="augmenter">Varies each sequence before it is normalised; null takes them as they are.</param>
+    /// <param name="epoch">What it varies them for.</param>
+    public void Load(
+        SequenceDataset data, ReadOnlySpan<int> indices, Normalisation normalisation, Augmenter? augmenter = null,
+        int epoch = 0)
     {
         Sequences = indices.Length;
         indices.CopyTo(_order);
@@ -96,7 +104,7 @@ internal sealed unsafe class PackedBatch
             var sequence = data.Sequences[_order[m]];
             _labels[m] = sequence.Label;
             _last[m] = _offset[sequence.Steps - 1] + m;
-            var values = sequence.Values.Span;
+            var values = augmenter is null ? sequence.Values.Span : augmenter.Apply(_order[m], epoch);
             for (int t = 0; t < sequence.Steps; t++)
             {
                 normalisation.Apply(

@@ -22,6 +22,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly ShardThreads _threads;
     private readonly ParameterUpdate _update;
     private readonly NetworkPass[] _passes;
+    private readonly Augmenter?[] _augmenters;
     private readonly int[][] _shares;
     private readonly int[] _shareCounts;
     private readonly (double Loss, int Correct)[] _results;
@@ -35,6 +36,7 @@ internal sealed class TrainingLoop : IDisposable
     private float _learningRate;
     private long _batchNumber;
     private int _bestEpoch;
+    private int _epoch;
 
     public TrainingLoop(
         Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation,
@@ -54,6 +56,8 @@ internal sealed class TrainingLoop : IDisposable
         int rows = lengths.Take(share).Sum();
         _equalLengths = lengths[0] == lengths[^1];
         _passes = new NetworkPass[threads];
+        _augmenters = [.. Enumerable.Range(0, threads).Select(_ =>
+            options.Augment is { } kinds ? new Augmenter(kinds, train, normalisation, options.Seed) : null)];
         // Each thread reserves its own memory, which the system then places near it.
         _threads.Run(i => _passes[i] = new(network, new PackedBatch(share, lengths[0], rows, network.InputSize)));
         _shares = [.. Enumerable.Range(0, threads).Select(_ => new int[share])];
@@ -86,6 +90,7 @@ internal sealed class TrainingLoop : IDisposable
         double begin = _clock.Elapsed.TotalSeconds;
         double loss = 0;
         int correct = 0;
+        _epoch = epoch;
         var random = SeededRandom.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
         random.Shuffle(_order.AsSpan());
         for (int batch = 0; batch < Batches; batch++)
@@ -181,7 +186,8 @@ internal sealed class TrainingLoop : IDisposable
         if (_shareCounts[share] == 0)
             return;
         var pass = _passes[share];
-        pass.Batch.Load(_train, _shares[share].AsSpan(0, _shareCounts[share]), _normalisation);
+        var indices = _shares[share].AsSpan(0, _shareCounts[share]);
+        pass.Batch.Load(_train, indices, _normalisation, _augmenters[share], _epoch);
         ulong stream = DropoutStream + (ulong)(_batchNumber * _threads.Count + share);
         pass.Forward(SeededRandom.Stream(_options.Seed, stream));
         _results[share] = pass.CrossEntropy(_gradientScale);

@@ -75,7 +75,7 @@ public sealed record TrainingOptions
     /// <summary>Gradients longer than this are shortened to it; 0 leaves them.</summary>
     public float ClipNorm { get; init; } = 1f;
 
-    /// <summary>Seed of first weights, shuffling, dropout and the validation split.</summary>
+    /// <summary>Seed of first weights, shuffling, dropout, augmentation and the validation split.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Threads; the same seed and number of threads give the same bits.</summary>
@@ -94,6 +94,9 @@ public sealed record TrainingOptions
 
     /// <summary>How inputs are normalised.</summary>
     public NormalisationMode Normalisation { get; init; } = NormalisationMode.Channel;
+
+    /// <summary>How training sequences are varied in each epoch, after validation data were held out; or null.</summary>
+    public Augmentation? Augment { get; init; }
 
     /// <summary>Refuses what cannot be trained with.</summary>
     internal void Check()
