@@ -42,7 +42,7 @@ static bool Run(HostOptions options)
     {
         stream = new(new RnnSession(model));
     }
-    catch (PlatformNotSupportedException e) // the kernel that the environment names does not run here
+    catch (NotSupportedException e) // an offline model, or the kernel that the environment names does not run here
     {
         StandardStreams.Say(e.Message);
         return false;

@@ -33,7 +33,7 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     /// <summary>The same layer for another stream, at a zero state.</summary>
     public abstract Cell Clone();
 
-    public void Reset()
+    public virtual void Reset()
     {
         Hidden.Clear();
         Memory?.Span.Clear();
@@ -65,6 +65,7 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     /// <summary>Packs the weights of a layer for <paramref name="kernel"/>.</summary>
     public static Cell Create(RnnLayer layer, Precision precision, Kernel kernel) => (precision, kernel.IsVectorised) switch
     {
+        _ when layer.Variant is not null => VariantCell.Create(layer, kernel),
         (Precision.Float32, true) => Create<VectorLanes, FloatNumerics>(layer, precision, kernel),
         (Precision.Float32, false) => Create<ScalarLane, FloatNumerics>(layer, precision, kernel),
         (Precision.Int8, true) => Create<VectorLanes, IntegerNumerics<Int8Range>>(layer, precision, kernel),

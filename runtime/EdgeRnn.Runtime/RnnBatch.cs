@@ -79,6 +79,8 @@ public sealed class RnnBatch
             _sessions[s].Read(readings.Slice(s * size, size));
         foreach (var layer in _layers)
             layer.Step();
+        foreach (var session in _sessions)
+            session.Collect();
         GC.KeepAlive(this);
     }
 

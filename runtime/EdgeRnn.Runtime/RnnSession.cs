@@ -18,6 +18,7 @@ public sealed class RnnSession
     // cannot take the buffers while the last step of a session that nobody refers to any more still runs.
     private readonly InputStage _input;
     private readonly Cell[] _cells;
+    private readonly TimePool? _pool;
     private readonly DenseHead _head;
     private readonly int[] _integerLogits;
 
@@ -25,17 +26,22 @@ public sealed class RnnSession
     /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
     /// <param name="kernel">One of <see cref="Kernels.Kernel.Available"/>, or null for the one that the environment's
     /// <see cref="Kernel.Variable"/> names, or the best.</param>
+    /// <exception cref="NotSupportedException">The model reads whole sequences, which <see cref="SequenceRunner"/> runs.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">The environment names a kernel that does not run here.
     /// </exception>
     public RnnSession(RnnModel model, Kernel? kernel = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (model.StreamRefusal is { } refusal)
+            throw new NotSupportedException(refusal);
         Model = model;
         Kernel = kernel ?? Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
         _input = InputStage.Create(model, Kernel);
         _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, Kernel))];
         RecurrentCells = _cells.Count(cell => cell.Layer.IsRecurrent);
-        _head = DenseHead.Create(model.Layers[^1], model.Precision, Kernel);
+        _pool = NewPool();
+        _head = HeadOf(model, Kernel);
         _integerLogits = new int[model.Precision == Precision.Float32 ? 0 : model.Labels.Count];
     }
 
@@ -46,6 +52,7 @@ public sealed class RnnSession
         _input = InputStage.Create(Model, Kernel);
         _cells = [.. other._cells.Select(cell => cell.Clone())];
         RecurrentCells = other.RecurrentCells;
+        _pool = NewPool();
         _head = other._head.Clone();
         _integerLogits = new int[other._integerLogits.Length];
     }
@@ -59,7 +66,8 @@ public sealed class RnnSession
     /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean so far.</summary>
     public long ReplacedReadings => _input.Replaced;
 
-    /// <summary>The head's logits of the last <see cref="Score"/> in real units, <c>[labels]</c>.</summary>
+    /// <summary>The head's logits of the last <see cref="Score"/> in real units, <c>[labels]</c>; of a model that gives values,
+    /// these before their mean and deviation.</summary>
     public ReadOnlySpan<float> Logits => _head.Logits;
 
     /// <summary>The same as integers of 2^-12, <c>[labels]</c>, for quantized models; empty for float ones.</summary>
@@ -74,7 +82,7 @@ public sealed class RnnSession
     }
 
     /// <summary>Bytes of a saved state; the same for all sessions of a model.</summary>
-    public int StateBytes => StateHeaderBytes + _cells.Sum(cell => cell.StateBytes);
+    public int StateBytes => StateHeaderBytes + _cells.Sum(cell => cell.StateBytes) + (_pool?.StateBytes ?? 0);
 
     /// <summary>What the first layer reads.</summary>
     internal Signal Input => _input.Output;
@@ -84,7 +92,8 @@ public sealed class RnnSession
 
     /// <summary>Loads a model file and prepares a session.</summary>
     /// <param name="path">An <c>.ernn</c> file.</param>
-    /// <exception cref="InvalidDataException">It is not a model this program reads; the message says what was found.</exception>
+    /// <exception cref="InvalidDataException">It is not a model this program reads, or one that no stream can run through;
+    /// the message says what was found.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     /// <exception cref="PlatformNotSupportedException">The environment's <see cref="Kernel.Variable"/> names a kernel
@@ -93,6 +102,8 @@ public sealed class RnnSession
     {
         if (!ModelReader.TryRead(File.ReadAllBytes(path), out var model, out string? error))
             throw new InvalidDataException($"{path}: {error}");
+        if (model.StreamRefusal is { } refusal)
+            throw new InvalidDataException($"{path}: {refusal}");
         return new(model);
     }
 
@@ -104,7 +115,7 @@ public sealed class RnnSession
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units, which the model normalises. One
     /// that is NaN or infinite is replaced by its channel's mean and counted in <see cref="ReplacedReadings"/>.</param>
     /// <param name="scores"><c>[labels]</c>, in the order of <see cref="RnnModel.Labels"/>; softmax: each 0 to 1,
-    /// together 1.</param>
+    /// together 1; or values in the user's units.</param>
     /// <exception cref="ArgumentException">A length is not the model's.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
@@ -128,6 +139,7 @@ public sealed class RnnSession
             cell.Step(x);
             x = cell.Hidden;
         }
+        Collect();
         GC.KeepAlive(this);
     }
 
@@ -138,7 +150,7 @@ public sealed class RnnSession
     {
         if (scores.Length != Model.Labels.Count)
             ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
-        var x = _cells[RecurrentCells - 1].Hidden;
+        var x = _pool is null ? _cells[RecurrentCells - 1].Hidden : _pool.Result();
         foreach (var cell in _cells.AsSpan(RecurrentCells))
         {
             cell.Step(x);
@@ -153,6 +165,7 @@ public sealed class RnnSession
     {
         foreach (var cell in _cells)
             cell.Reset();
+        _pool?.Reset();
     }
 
     /// <summary>
@@ -172,6 +185,7 @@ public sealed class RnnSession
             cell.SaveState(target[at..length]);
             at += cell.StateBytes;
         }
+        _pool?.SaveState(target[at..length]);
         BinaryPrimitives.WriteUInt32LittleEndian(target[4..], Model.Checksum);
         BinaryPrimitives.WriteUInt32LittleEndian(target, Crc32C.Compute(target[4..length], RnnModel.CurrentNumericVersion));
     }
@@ -194,6 +208,7 @@ public sealed class RnnSession
             cell.RestoreState(source[at..length]);
             at += cell.StateBytes;
         }
+        _pool?.RestoreState(source[at..length]);
         return true;
     }
 
@@ -218,7 +233,17 @@ public sealed class RnnSession
     /// <summary>Takes in the readings of a step, without advancing any layer.</summary>
     internal void Read(ReadOnlySpan<float> readings) => _input.Step(readings);
 
+    /// <summary>Takes what the last recurrent layer gave in this step into the pool, where there is one.</summary>
+    internal void Collect() => _pool?.Add(_cells[RecurrentCells - 1].Hidden);
+
     internal Cell CellOf(int layer) => _cells[layer];
+
+    internal static DenseHead HeadOf(RnnModel model, Kernel kernel) => model.OutputKind == OutputKind.Values
+        ? new ValueHead(model, kernel)
+        : DenseHead.Create(model.Layers[^1], model.Precision, kernel);
+
+    private TimePool? NewPool() =>
+        TimePool.Create(Model.Pooling, _cells[RecurrentCells - 1].Layer.Units, Model.Precision, Kernel);
 
     private static void ThrowLength(string name, int found, int expected) =>
         throw new ArgumentException($"{name} has {found} values, the model needs {expected}.", name);

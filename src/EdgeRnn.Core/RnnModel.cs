@@ -49,6 +49,38 @@ public enum StreamMode
 
     /// <summary>The state is carried on for ever, one output a step.</summary>
     Continuous = 1,
+
+    /// <summary>Not at all: a layer that is not forward reads whole sequences.</summary>
+    Offline = 2,
+}
+
+/// <summary>What the head's results mean.</summary>
+public enum OutputKind
+{
+    /// <summary>Classes: scores are the softmax of the head's logits.</summary>
+    Classes = 0,
+
+    /// <summary>Values in the user's units: mean + deviation · what the head gives.</summary>
+    Values = 1,
+}
+
+/// <summary>Which steps the dense layers read.</summary>
+public enum Pooling
+{
+    /// <summary>The state that each direction ends with; a reverse layer's is that of the first step.</summary>
+    Last = 0,
+
+    /// <summary>The mean of all steps.</summary>
+    Mean = 1,
+
+    /// <summary>The maximum of all steps, for each unit.</summary>
+    Max = 2,
+
+    /// <summary>Each: every step has an output of its own.</summary>
+    EachStep = 3,
+
+    /// <summary>The last step in every direction.</summary>
+    LastStep = 4,
 }
 
 /// <summary>The element type of a <see cref="Tensor"/>.</summary>
@@ -99,10 +131,16 @@ public sealed record RnnLayer
     /// <summary>What the layer computes.</summary>
     public required LayerKind Kind { get; init; }
 
+    /// <summary>In which order a recurrent layer reads the steps; other than forward in float models only.</summary>
+    public Direction Direction { get; init; }
+
+    /// <summary>A form of the cell that other programs know, in float models only; or null.</summary>
+    public CellVariant? Variant { get; init; }
+
     /// <summary>Values it reads a step.</summary>
     public required int InputSize { get; init; }
 
-    /// <summary>Values it gives a step: the hidden size, or a dense layer's outputs.</summary>
+    /// <summary>The hidden size of a direction, or a dense layer's outputs.</summary>
     public required int Units { get; init; }
 
     /// <summary>The function applied to the result.</summary>
@@ -111,7 +149,7 @@ public sealed record RnnLayer
     /// <summary>GRU: the reset gate multiplies the state before the recurrent product, which is not PyTorch's form.</summary>
     public bool ResetBefore { get; init; }
 
-    /// <summary><c>[Gates·Units, InputSize]</c></summary>
+    /// <summary><c>[Gates·Units, InputSize]</c>; here and below once for each direction, one after the other.</summary>
     public required Tensor WeightIh { get; init; }
 
     /// <summary><c>[Gates·Units, Units]</c>; null for a dense layer.</summary>
@@ -135,8 +173,42 @@ public sealed record RnnLayer
     /// <summary>Gates of the cell: 1, 4 (LSTM) or 3 (GRU).</summary>
     public int Gates => GatesOf(Kind);
 
+    /// <summary>2 for a bidirectional layer, else 1.</summary>
+    public int Directions => Direction == Direction.Bidirectional ? 2 : 1;
+
+    /// <summary>Values it gives a step: the units of all directions.</summary>
+    public int Outputs => Directions * Units;
+
     /// <summary>Whether the layer carries a state from step to step.</summary>
     public bool IsRecurrent => Kind != LayerKind.Dense;
+
+    /// <summary>The forward layer that one direction of this one is, on the same memory.</summary>
+    /// <param name="direction">0, or 1 for the reverse cell of a bidirectional layer.</param>
+    public RnnLayer OfDirection(int direction) => this with
+    {
+        Direction = Direction.Forward,
+        WeightIh = Part(WeightIh, direction)!,
+        WeightHh = Part(WeightHh, direction),
+        BiasIh = Part(BiasIh, direction)!,
+        BiasHh = Part(BiasHh, direction),
+        Variant = Variant is null ? null : Variant with
+        {
+            Functions = [.. Variant.Functions
+                .Skip(direction * Variant.Functions.Count / Directions).Take(Variant.Functions.Count / Directions)],
+            Peephole = Part(Variant.Peephole, direction),
+            InitialHidden = Part(Variant.InitialHidden, direction),
+            InitialCell = Part(Variant.InitialCell, direction),
+        },
+    };
+
+    // Float tensors only: integers have one direction.
+    private Tensor? Part(Tensor? tensor, int direction)
+    {
+        if (tensor is null || Directions == 1)
+            return tensor;
+        int bytes = tensor.Data.Length / 2;
+        return tensor with { Rows = tensor.Rows / 2, Data = tensor.Data.Slice(direction * bytes, bytes) };
+    }
 
     /// <summary>Gates of a cell of this kind.</summary>
     public static int GatesOf(LayerKind kind) => kind switch { LayerKind.Lstm => 4, LayerKind.Gru => 3, _ => 1 };
@@ -181,7 +253,7 @@ public sealed record SelfTest(ReadOnlyMemory<byte> Input, int Steps, ReadOnlyMem
 public sealed record RnnModel
 {
     /// <summary>The format version this program writes, and the newest it reads.</summary>
-    public const int CurrentFormatVersion = 1;
+    public const int CurrentFormatVersion = 2;
 
     /// <summary>The arithmetic this program computes with: equal numeric versions give equal bits.</summary>
     public const int CurrentNumericVersion = 1;
@@ -210,7 +282,19 @@ public sealed record RnnModel
     /// <summary>Recurrent layers first, then dense ones; the last is the head.</summary>
     public required IReadOnlyList<RnnLayer> Layers { get; init; }
 
-    /// <summary>One per unit of the head.</summary>
+    /// <summary>What the head's results mean.</summary>
+    public OutputKind OutputKind { get; init; }
+
+    /// <summary>Which steps the dense layers read.</summary>
+    public Pooling Pooling { get; init; }
+
+    /// <summary>float32 <c>[Labels.Count]</c> in the user's units; null unless the outputs are values.</summary>
+    public Tensor? OutputMean { get; init; }
+
+    /// <summary>float32 <c>[Labels.Count]</c>, positive; null unless the outputs are values.</summary>
+    public Tensor? OutputDeviation { get; init; }
+
+    /// <summary>Names of the classes, or of the values: one per unit of the head.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>Names of the input channels, or empty.</summary>
@@ -245,6 +329,31 @@ public sealed record RnnModel
 
     /// <summary>Readings a step.</summary>
     public int InputSize => Layers[0].InputSize;
+
+    /// <summary>Whether it reads whole sequences only.</summary>
+    public bool IsOffline => Layers.Any(layer => layer.Direction != Direction.Forward);
+
+    /// <summary>Why no stream can run through the model, in a sentence with the way out; null if one can.</summary>
+    public string? StreamRefusal
+    {
+        get
+        {
+            for (int i = 0; i < Layers.Count; i++)
+            {
+                if (Layers[i].Direction != Direction.Forward)
+                    return $"layer {i + 1} is {(Layers[i].Directions == 2 ? "bidirectional" : "reverse")}: it needs the " +
+                        "whole sequence; evaluate it with edgernn evaluate, or train a forward layer to stream it";
+            }
+            return null;
+        }
+    }
+
+    /// <summary>The lowest format version that has what the model uses.</summary>
+    public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling);
+
+    internal static int FormatVersionOf(IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling) =>
+        kind != OutputKind.Classes || pooling != Pooling.Last ||
+        layers.Any(layer => layer.Direction != Direction.Forward || layer.Variant is not null) ? 2 : 1;
 
     /// <summary>The CRC-32C of the file it was read from; 0 when it was not read from one.</summary>
     public uint Checksum { get; init; }

@@ -17,7 +17,8 @@ public static class RandomModels
     /// <param name="seed">Decides every number.</param>
     /// <param name="precision">Its arithmetic.</param>
     /// <param name="inputs">Readings a step.</param>
-    /// <param name="net">For instance <c>lstm:33,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>.</param>
+    /// <param name="net">For instance <c>lstm:33,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>; float layers may be
+    /// <c>:bi</c> or <c>:reverse</c>.</param>
     /// <param name="window">Steps of a window; 0 for continuous mode.</param>
     /// <param name="hop">Steps from window to window; 0 for <paramref name="window"/>.</param>
     public static RnnModel Create(ulong seed, Precision precision, int inputs, string net, int window = 0, int hop = 0)
@@ -28,7 +29,7 @@ public static class RandomModels
         string[] specs = net.Split(',');
         for (int i = 0; i < specs.Length; i++)
         {
-            int columns = layers.Count == 0 ? inputs : layers[^1].Units;
+            int columns = layers.Count == 0 ? inputs : layers[^1].Outputs;
             var layer = Layer(random, precision, columns, inputScale, specs[i]);
             bool isQuantizedHead = i == specs.Length - 1 && precision != Precision.Float32;
             layers.Add(isQuantizedHead ? layer with { OutputScale = FixedPoint.LogitScale } : layer);
@@ -41,7 +42,8 @@ public static class RandomModels
             Labels = [.. Enumerable.Range(0, layers[^1].Units).Select(i => $"class-{i}")],
             Mean = Tensor.FromFloats(inputs, 1, random.Floats(inputs, -1, 1)),
             Deviation = Tensor.FromFloats(inputs, 1, random.Floats(inputs, 0.5f, 2)),
-            StreamMode = window == 0 ? StreamMode.Continuous : StreamMode.Window,
+            StreamMode = layers.Any(layer => layer.Direction != Direction.Forward) ? StreamMode.Offline
+                : window == 0 ? StreamMode.Continuous : StreamMode.Window,
             Window = window,
             Hop = window == 0 ? 0 : hop == 0 ? window : hop,
         };
@@ -75,7 +77,9 @@ public static class RandomModels
         int units = int.Parse(parts[1], CultureInfo.InvariantCulture);
         bool relu = parts.Contains("relu");
         bool quantized = precision != Precision.Float32;
-        int rows = RnnLayer.GatesOf(kind) * units;
+        var direction = parts.Contains("bi") ? Direction.Bidirectional
+            : parts.Contains("reverse") ? Direction.Reverse : Direction.Forward;
+        int rows = RnnLayer.GatesOf(kind) * units * (direction == Direction.Bidirectional ? 2 : 1);
         bool recurrent = kind != LayerKind.Dense;
         // What tanh bounds reaches 1, the rest about four.
         bool bounded = recurrent && !relu;
@@ -83,6 +87,7 @@ public static class RandomModels
         return new()
         {
             Kind = kind,
+            Direction = direction,
             InputSize = inputs,
             Units = units,
             Activation = relu ? Activation.Relu : Activation.Default,

@@ -39,7 +39,8 @@ public static class ModelWriter
     {
         var message = new Proto.Model
         {
-            FormatVersion = RnnModel.CurrentFormatVersion,
+            // The lowest that will do: programs of that age read it, and models of that age keep their bytes.
+            FormatVersion = (uint)model.FormatVersion,
             NumericVersion = RnnModel.CurrentNumericVersion,
             Precision = (Proto.Precision)model.Precision,
             Input = new()
@@ -57,6 +58,14 @@ public static class ModelWriter
             // A message without fields would be two bytes that say nothing.
             Decision = model.Threshold == 0 ? null : new() { Threshold = model.Threshold },
         };
+        if (model.OutputKind != OutputKind.Classes || model.Pooling != Pooling.Last)
+            message.Output = new()
+            {
+                Kind = (Proto.Output.Types.Kind)model.OutputKind,
+                Pooling = (Proto.Output.Types.Pooling)model.Pooling,
+                Mean = ToBytes(model.OutputMean?.Data ?? default),
+                Deviation = ToBytes(model.OutputDeviation?.Data ?? default),
+            };
         message.Layers.AddRange(model.Layers.Select(ToMessage));
         message.Labels.AddRange(model.Labels);
         message.Input.Channels.AddRange(model.Channels);
@@ -93,7 +102,30 @@ public static class ModelWriter
         InputScale = layer.InputScale,
         OutputScale = layer.OutputScale,
         CellFractionBits = (uint)layer.CellFractionBits,
+        Direction = (Proto.Direction)layer.Direction,
+        Variant = ToMessage(layer.Variant),
     };
+
+    private static Proto.Variant? ToMessage(CellVariant? variant)
+    {
+        if (variant is null)
+            return null;
+        var message = new Proto.Variant
+        {
+            Peephole = ToMessage(variant.Peephole),
+            Clip = variant.Clip,
+            InputForget = variant.InputForget,
+            InitialHidden = ToMessage(variant.InitialHidden),
+            InitialCell = ToMessage(variant.InitialCell),
+        };
+        message.Functions.AddRange(variant.Functions.Select(function => new Proto.Function
+        {
+            Kind = (Proto.Function.Types.Kind)function.Kind,
+            Alpha = function.Alpha,
+            Beta = function.Beta,
+        }));
+        return message;
+    }
 
     private static Proto.Tensor? ToMessage(Tensor? tensor) => tensor is null ? null : new()
     {

@@ -23,6 +23,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     private Tensor? _weightHh;
     private Tensor? _biasIh;
     private Tensor? _biasHh;
+    private uint _direction;
+    private VariantMessage? _variant;
 
     /// <summary>For error sentences: " (lstm)", or nothing while the kind is unknown.</summary>
     public string KindInBrackets => KindName is "" ? "" : $" ({KindName})";
@@ -40,11 +42,15 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
 
     private bool IsRecurrent => Kind != LayerKind.Dense;
 
+    private int Directions => _direction == (uint)Direction.Bidirectional ? 2 : 1;
+
     private float HiddenScale =>
         precision == Precision.Int8 ? FixedPoint.Int8HiddenScale : FixedPoint.Int16HiddenScale;
 
     /// <summary>Checks the whole layer against itself and the layer before it; null or what is wrong.</summary>
-    public string? Check(RnnLayer? before) => Read() ?? Shape(before) ?? Options() ?? Tensors() ?? Scales(before);
+    public string? Check(RnnLayer? before) =>
+        Read() ?? Shape(before) ?? Options() ?? Tensors() ?? Scales(before) ??
+        ModelMessage.Under("variant", _variant?.Check(Kind, Directions, (int)_units, (Activation)_activation));
 
     /// <summary>The layer, after <see cref="Check"/> found nothing wrong.</summary>
     public RnnLayer ToLayer() => new()
@@ -61,6 +67,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         InputScale = _inputScale,
         OutputScale = _outputScale,
         CellFractionBits = (int)_cellFractionBits,
+        Direction = (Direction)_direction,
+        Variant = _variant?.ToVariant(),
     };
 
     private string? Read()
@@ -82,6 +90,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
                 case 10: _inputScale = wire.Float("input_scale"); break;
                 case 11: _outputScale = wire.Float("output_scale"); break;
                 case 12: _cellFractionBits = wire.UInt32("cell_fraction_bits"); break;
+                case 13: _direction = wire.UInt32("direction"); break;
+                case 14: _variant = new(wire.Bytes("variant")); break;
                 default: wire.Skip(); break;
             }
         }
@@ -89,7 +99,7 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     }
 
     // Type, rows and columns are what the file says here, clamped into their types; Tensors() compares them.
-    private static Tensor ReadTensor(ref WireReader outer, string name)
+    internal static Tensor ReadTensor(ref WireReader outer, string name)
     {
         var wire = new WireReader(outer.Bytes(name));
         uint type = 0, rows = 0, columns = 0;
@@ -124,13 +134,23 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"kind is {_kind}, expected 4 (dense): the last layer is the head";
         if (_inputSize is < 1 or > RnnModel.MaxInputs)
             return $"input_size is {_inputSize}, expected 1 to {RnnModel.MaxInputs}";
-        if (before is not null && _inputSize != before.Units)
-            return $"input_size is {_inputSize}, expected {before.Units}, the units of the layer before";
-        return _units is >= 1 and <= RnnModel.MaxUnits ? null : $"units is {_units}, expected 1 to {RnnModel.MaxUnits}";
+        if (before is not null && _inputSize != before.Outputs)
+            return $"input_size is {_inputSize}, expected {before.Outputs}, the {(before.Directions == 1 ? "units" : "outputs")} " +
+                "of the layer before";
+        if (_direction > (uint)Direction.Bidirectional)
+            return $"direction is {_direction}, expected 0 (forward), 1 (reverse) or 2 (bidirectional)";
+        if (_direction != 0 && !IsRecurrent)
+            return $"direction is {_direction}, expected it in recurrent layers only";
+        int most = RnnModel.MaxUnits / Directions;
+        return _units >= 1 && _units <= most ? null : $"units is {_units}, expected 1 to {most}";
     }
 
     private string? Options()
     {
+        if (_quantized && _direction != 0)
+            return $"direction is {_direction}, expected 0 (forward): other directions are for float32 models";
+        if (_quantized && _variant is not null)
+            return "variant is present, expected it in float32 models only";
         if (_activation > (uint)Activation.Relu)
             return $"activation is {_activation}, expected 0 (default) or 1 (relu)";
         bool mayBeRelu = Kind == LayerKind.SimpleRnn || Kind == LayerKind.Dense && !isHead;
@@ -142,20 +162,20 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     private string? Tensors()
     {
         // At most 4 · 4,096 rows of 4,096: no product below leaves 31 bits but the bytes of floats, which are long.
-        int rows = RnnLayer.GatesOf(Kind) * (int)_units;
+        int rows = Directions * RnnLayer.GatesOf(Kind) * (int)_units;
         var weights = _quantized ? TensorType.Int8 : TensorType.Float32;
-        string? error = Tensor("weight_ih", _weightIh, weights, rows, (int)_inputSize) ??
-            Tensor("bias_ih", _biasIh, TensorType.Float32, rows, 1);
+        string? error = CheckTensor("weight_ih", _weightIh, weights, rows, (int)_inputSize) ??
+            CheckTensor("bias_ih", _biasIh, TensorType.Float32, rows, 1);
         if (!IsRecurrent)
             return error ?? Absent("weight_hh", _weightHh) ?? Absent("bias_hh", _biasHh);
-        return error ?? Tensor("weight_hh", _weightHh, weights, rows, (int)_units) ??
-            (_biasHh is null ? null : Tensor("bias_hh", _biasHh, TensorType.Float32, rows, 1));
+        return error ?? CheckTensor("weight_hh", _weightHh, weights, rows, (int)_units) ??
+            (_biasHh is null ? null : CheckTensor("bias_hh", _biasHh, TensorType.Float32, rows, 1));
     }
 
     private static string? Absent(string name, Tensor? tensor) =>
         tensor is null ? null : $"{name} is present, expected it in recurrent layers only";
 
-    private static string? Tensor(string name, Tensor? tensor, TensorType type, int rows, int columns)
+    internal static string? CheckTensor(string name, Tensor? tensor, TensorType type, int rows, int columns)
     {
         if (tensor is null)
             return $"{name} is missing, expected {rows} × {columns}";

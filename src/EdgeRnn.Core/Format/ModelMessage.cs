@@ -22,6 +22,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private ReadOnlyMemory<byte> _decision;
     private ReadOnlyMemory<byte>? _training;
     private ReadOnlyMemory<byte>? _selfTest;
+    private ReadOnlyMemory<byte> _output;
+    private uint _formatVersion;
     private int _layerCount;
     private int _labelCount;
     private int _channelCount;
@@ -30,6 +32,10 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private RnnLayer[] _layers = [];
     private Tensor? _mean;
     private Tensor? _deviation;
+    private OutputKind _outputKind;
+    private Pooling _pooling;
+    private Tensor? _outputMean;
+    private Tensor? _outputDeviation;
     private float _sampleRateHz;
     private StreamMode _streamMode;
     private int _window;
@@ -40,13 +46,17 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
 
     /// <summary>Checks the whole message.</summary>
     public string? Check() =>
-        Locate() ?? Layers() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest();
+        Locate() ?? Layers() ?? Output() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest() ?? Version();
 
     /// <summary>The model, after <see cref="Check"/> found nothing wrong; names are made last.</summary>
     public RnnModel ToModel(uint checksum) => new()
     {
         Precision = _precision,
         Layers = _layers,
+        OutputKind = _outputKind,
+        Pooling = _pooling,
+        OutputMean = _outputMean,
+        OutputDeviation = _outputDeviation,
         Labels = Names(message, 7, _labelCount),
         Channels = Names(_input, 1, _channelCount),
         Mean = _mean!,
@@ -82,6 +92,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 case 8: _decision = wire.Bytes("decision"); break;
                 case 9: _training = wire.Bytes("training"); break;
                 case 10: _selfTest = wire.Bytes("self_test"); break;
+                case 11: _output = wire.Bytes("output"); break;
                 case 15: wire.Fail("crc32c is followed by other fields, expected it to be the last"); break;
                 default: wire.Skip(); break;
             }
@@ -96,7 +107,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return wire.Error;
     }
 
-    private static void FormatVersion(ref WireReader wire)
+    private void FormatVersion(ref WireReader wire)
     {
         uint version = wire.UInt32("format_version");
         if (version > RnnModel.CurrentFormatVersion)
@@ -104,6 +115,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 $"this file needs an EdgeRnn that reads format version {version}");
         else if (version < 1)
             wire.Fail($"format_version is {version}, expected 1 to {RnnModel.CurrentFormatVersion}");
+        _formatVersion = version;
     }
 
     private static void NumericVersion(ref WireReader wire)
@@ -137,6 +149,50 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return units == _labelCount
             ? null
             : $"labels has {_labelCount} entries, expected {units}, the units of the head";
+    }
+
+    private string? Output()
+    {
+        var wire = new WireReader(_output);
+        uint kind = 0, pooling = 0;
+        ReadOnlyMemory<byte> mean = default, deviation = default;
+        while (wire.Next())
+        {
+            switch (wire.Field)
+            {
+                case 1: kind = wire.UInt32("kind"); break;
+                case 2: pooling = wire.UInt32("pooling"); break;
+                case 3: mean = wire.Bytes("mean"); break;
+                case 4: deviation = wire.Bytes("deviation"); break;
+                default: wire.Skip(); break;
+            }
+        }
+        if (kind > (uint)OutputKind.Values)
+            wire.Fail($"kind is {kind}, expected 0 (classes) or 1 (values)");
+        if (pooling > (uint)Pooling.LastStep)
+            wire.Fail($"pooling is {pooling}, expected 0 (last), 1 (mean), 2 (max), 3 (each step) or 4 (last step)");
+        (_outputKind, _pooling) = ((OutputKind)kind, (Pooling)pooling);
+        return Under("output", wire.Error ?? OutputScale(mean, deviation));
+    }
+
+    private string? OutputScale(ReadOnlyMemory<byte> mean, ReadOnlyMemory<byte> deviation)
+    {
+        if (_outputKind == OutputKind.Classes)
+        {
+            if (_layers[^1].Variant is not null)
+                return $"kind is 0 (classes), expected 1 (values) where the head, layer {_layers.Length}, has a variant";
+            return mean.IsEmpty && deviation.IsEmpty ? null : "mean or deviation is present, expected them for values only";
+        }
+        _outputMean = new(TensorType.Float32, _labelCount, 1, mean, default);
+        _outputDeviation = new(TensorType.Float32, _labelCount, 1, deviation, default);
+        return Floats("mean", mean, _labelCount, positive: false) ?? Floats("deviation", deviation, _labelCount, positive: true);
+    }
+
+    // A file of version 1 must be what programs of that version read.
+    private string? Version()
+    {
+        uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling);
+        return _formatVersion >= needed ? null : $"format_version is {_formatVersion}, expected {needed} for what the file holds";
     }
 
     private string? Input()
@@ -179,10 +235,17 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 default: wire.Skip(); break;
             }
         }
-        if (mode > (uint)StreamMode.Continuous)
-            wire.Fail($"mode is {mode}, expected 0 (window) or 1 (continuous)");
-        else if (mode == (uint)StreamMode.Continuous && (window | hop) != 0)
-            wire.Fail($"window is {window} and hop {hop}, expected 0 in continuous mode");
+        bool isOffline = Array.Exists(_layers, layer => layer.Direction != Direction.Forward);
+        if (mode > (uint)StreamMode.Offline)
+            wire.Fail($"mode is {mode}, expected 0 (window), 1 (continuous) or 2 (offline)");
+        else if (isOffline != (mode == (uint)StreamMode.Offline))
+            wire.Fail($"mode is {mode}, expected " +
+                (isOffline ? "2 (offline), as a layer is not forward" : "0 (window) or 1 (continuous), as all layers are forward"));
+        else if (mode != (uint)StreamMode.Window && (window | hop) != 0)
+            wire.Fail($"window is {window} and hop {hop}, expected 0 in {(isOffline ? "offline" : "continuous")} mode");
+        else if (mode == (uint)StreamMode.Continuous && _pooling is Pooling.Mean or Pooling.Max)
+            wire.Fail("mode is 1 (continuous), expected 0 (window) where steps are pooled to their " +
+                (_pooling == Pooling.Mean ? "mean" : "maximum"));
         else if (mode == (uint)StreamMode.Window)
             WindowAndHop(ref wire, window, hop);
         (_streamMode, _window, _hop) = ((StreamMode)mode, (int)window, (int)hop);
@@ -209,6 +272,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
             else
                 wire.Skip();
         }
+        if (_outputKind == OutputKind.Values && _threshold != 0)
+            wire.Fail($"threshold is {_threshold}, expected 0 for values");
         return Under("decision", wire.Error);
     }
 
@@ -288,7 +353,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return null;
     }
 
-    private static string? Under(string message, string? error) => error is null ? null : $"{message}: {error}";
+    internal static string? Under(string message, string? error) => error is null ? null : $"{message}: {error}";
 
     private static float Fraction(ref WireReader wire, string name)
     {

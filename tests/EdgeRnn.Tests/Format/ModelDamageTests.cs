@@ -33,7 +33,15 @@ public class ModelDamageTests
     {
         foreach (var model in ModelFiles.Small)
         {
-            byte[] message = ModelFiles.MessageOf(model with { Threshold = 0, Training = null, SelfTest = null });
+            byte[] message = ModelFiles.MessageOf(model with
+            {
+                Threshold = 0,
+                Training = null,
+                SelfTest = null,
+                OutputKind = OutputKind.Classes,
+                Pooling = Pooling.Last,
+                Layers = [.. model.Layers.SkipLast(1), model.Layers[^1] with { Variant = null }],
+            });
             for (int length = 0; length < message.Length; length++)
                 Assert.NotNull(ModelFiles.RefusalOf(message.AsSpan(0, length)));
         }

@@ -7,7 +7,7 @@ namespace EdgeRnn.Tests.Format;
 /// <summary>Model files for the tests of this folder, and checksums put right after bytes were changed.</summary>
 internal static class ModelFiles
 {
-    /// <summary>Three small models that together use every field of the format.</summary>
+    /// <summary>Small models that together use every field of the format.</summary>
     public static RnnModel[] Small { get; } =
     [
         RandomModels.Create(1, Precision.Float32, 3, "rnn:4:relu,gru:3:reset-before,dense:3:relu,dense:2") with
@@ -23,7 +23,48 @@ internal static class ModelFiles
             SelfTest = new(new byte[] { 1, 2, 255, 128 }, 9, new byte[3 * sizeof(float)]),
         },
         RandomModels.Create(3, Precision.Int8x16, 1, "gru:3,rnn:2,dense:2", window: 64, hop: 1),
+        Foreign(),
+        RandomModels.Create(5, Precision.Int8, 2, "gru:3,dense:2", window: 10, hop: 10) with
+        {
+            Pooling = Pooling.Mean,
+            OutputKind = OutputKind.Values,
+            OutputMean = Tensor.FromFloats(2, 1, [20, 1000]),
+            OutputDeviation = Tensor.FromFloats(2, 1, [3, 0.5f]),
+        },
     ];
+
+    /// <summary>Directions, and forms of cells that other programs know.</summary>
+    private static RnnModel Foreign()
+    {
+        var model = RandomModels.Create(4, Precision.Float32, 2, "lstm:3:bi,gru:2:reverse,dense:3,dense:2");
+        CellVariant[] variants =
+        [
+            new()
+            {
+                Functions =
+                [
+                    new(FunctionKind.HardSigmoid, 0.2f, 0.5f), new(FunctionKind.Softsign), new(FunctionKind.Elu, 1),
+                    new(FunctionKind.Sigmoid), new(FunctionKind.ScaledTanh, 1.5f, 0.7f), new(FunctionKind.Tanh),
+                ],
+                Peephole = Tensor.FromFloats(18, 1, new SeededRandom(6).Floats(18, -1, 1)),
+                Clip = 3,
+                InputForget = true,
+                InitialHidden = Tensor.FromFloats(6, 1, [0.5f, 0, -0.5f, 1, 0, -1]),
+                InitialCell = Tensor.FromFloats(6, 1, [1, 2, 3, -1, -2, -3]),
+            },
+            new() { Functions = [new(FunctionKind.Affine, 0.25f, 0.5f), new(FunctionKind.LeakyRelu, 0.1f)] },
+            new() { Functions = [new(FunctionKind.ThresholdedRelu, 0.3f)] },
+            new() { Functions = [new(FunctionKind.Softplus)] },
+        ];
+        return model with
+        {
+            Layers = [.. model.Layers.Zip(variants, (layer, variant) => layer with { Variant = variant })],
+            Pooling = Pooling.EachStep,
+            OutputKind = OutputKind.Values,
+            OutputMean = Tensor.FromFloats(2, 1, [0, -7]),
+            OutputDeviation = Tensor.FromFloats(2, 1, [1, 2]),
+        };
+    }
 
     /// <summary>Names of the trained models in the repository.</summary>
     public static IReadOnlyList<string> GoldenNames { get; } =

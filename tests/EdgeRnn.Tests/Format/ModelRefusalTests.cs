@@ -12,8 +12,8 @@ public class ModelRefusalTests
 {
     private static readonly Dictionary<string, Action<Proto.Model>> QuantizedChanges = new()
     {
-        ["format_version is 2, expected at most 1: this file needs an EdgeRnn that reads format version 2"] =
-            m => m.FormatVersion = 2,
+        ["format_version is 3, expected at most 2: this file needs an EdgeRnn that reads format version 3"] =
+            m => m.FormatVersion = 3,
         ["numeric_version is 9, expected 1: this file needs an EdgeRnn that computes with numeric version 9"] =
             m => m.NumericVersion = 9,
         ["the file begins with field 2, expected 1 (format_version): it is no .ernn model"] = m => m.FormatVersion = 0,
@@ -110,8 +110,26 @@ public class ModelRefusalTests
             m => m.Input.Channels.AddRange(["x", "y", "z"]),
         ["input: channel 1 has 66 bytes, expected 1 to 64"] = m => m.Input.Channels.Add(new string('é', 33)),
 
-        ["stream: mode is 2, expected 0 (window) or 1 (continuous)"] =
-            m => m.Stream.Mode = (Proto.Stream.Types.Mode)2,
+        ["stream: mode is 3, expected 0 (window), 1 (continuous) or 2 (offline)"] =
+            m => m.Stream.Mode = (Proto.Stream.Types.Mode)3,
+        ["stream: mode is 2, expected 0 (window) or 1 (continuous), as all layers are forward"] =
+            m => m.Stream.Mode = Proto.Stream.Types.Mode.Offline,
+        ["layer 1 (lstm): direction is 2, expected 0 (forward): other directions are for float32 models"] =
+            m => m.Layers[0].Direction = Proto.Direction.Bidirectional,
+        ["layer 1 (lstm): variant is present, expected it in float32 models only"] =
+            m => m.Layers[0].Variant = new(),
+        ["output: mean or deviation is present, expected them for values only"] =
+            m => m.Output = new() { Mean = Zeros(12) },
+        ["output: mean has 0 bytes, expected 12 (3 × 4)"] =
+            m => m.Output = new() { Kind = Proto.Output.Types.Kind.Values },
+        ["output: deviation contains 0, expected numbers above 0"] =
+            m => m.Output = new() { Kind = Proto.Output.Types.Kind.Values, Mean = Zeros(12), Deviation = Zeros(12) },
+        ["output: kind is 2, expected 0 (classes) or 1 (values)"] =
+            m => m.Output = new() { Kind = (Proto.Output.Types.Kind)2 },
+        ["output: pooling is 5, expected 0 (last), 1 (mean), 2 (max), 3 (each step) or 4 (last step)"] =
+            m => m.Output = new() { Pooling = (Proto.Output.Types.Pooling)5 },
+        ["format_version is 1, expected 2 for what the file holds"] =
+            m => m.Output = new() { Pooling = Proto.Output.Types.Pooling.Mean },
         ["stream: window is 0, expected 1 to 16777216 steps in window mode"] = m => m.Stream = null,
         ["stream: window is 16777217, expected 1 to 16777216 steps in window mode"] = m => m.Stream.Window = 16777217,
         ["stream: hop is 0, expected 1 to 12, the window"] = m => m.Stream.Hop = 0,
@@ -143,6 +161,52 @@ public class ModelRefusalTests
             m => m.Layers[1].WeightHh.Data = Floats(27, float.NaN),
     };
 
+    private static readonly Dictionary<string, Action<Proto.Model>> ForeignChanges = new()
+    {
+        ["format_version is 1, expected 2 for what the file holds"] = m => m.FormatVersion = 1,
+        ["layer 1 (lstm): direction is 3, expected 0 (forward), 1 (reverse) or 2 (bidirectional)"] =
+            m => m.Layers[0].Direction = (Proto.Direction)3,
+        ["layer 3 (dense): direction is 1, expected it in recurrent layers only"] =
+            m => m.Layers[2].Direction = Proto.Direction.Reverse,
+        ["layer 1 (lstm): units is 2049, expected 1 to 2048"] = m => m.Layers[0].Units = 2049,
+        ["layer 1 (lstm): weight_ih is 24 × 2, expected 12 × 2"] = m => m.Layers[0].Direction = Proto.Direction.Reverse,
+        ["layer 2 (gru): input_size is 3, expected 6, the outputs of the layer before"] =
+            m => m.Layers[1].InputSize = 3,
+        ["layer 1 (lstm): variant: functions has 5 entries, expected none or 6"] =
+            m => m.Layers[0].Variant.Functions.RemoveAt(0),
+        ["layer 1 (lstm): variant: functions: there are more than 6, expected at most 6"] =
+            m => m.Layers[0].Variant.Functions.Add(m.Layers[0].Variant.Functions[0]),
+        ["layer 1 (lstm): variant: functions: kind is 12, expected 1 (tanh) to 11 (softplus)"] =
+            m => m.Layers[0].Variant.Functions[0].Kind = (Proto.Function.Types.Kind)12,
+        ["layer 1 (lstm): variant: functions: alpha is -2000000, expected -1000000 to 1000000"] =
+            m => m.Layers[0].Variant.Functions[0].Alpha = -2e6f,
+        ["layer 1 (lstm): variant: clip is -1, expected 0 to 1000000"] = m => m.Layers[0].Variant.Clip = -1,
+        ["layer 3 (dense): variant: clip is 1, expected none in a dense layer"] = m => m.Layers[2].Variant.Clip = 1,
+        ["layer 2 (gru): variant: input_forget is true, expected it for lstm layers only"] =
+            m => m.Layers[1].Variant.InputForget = true,
+        ["layer 1 (lstm): variant: peephole is 9 × 1, expected 18 × 1"] = m => m.Layers[0].Variant.Peephole.Rows = 9,
+        ["layer 2 (gru): variant: initial_cell is present, expected it in lstm layers only"] =
+            m => m.Layers[1].Variant.InitialCell = m.Layers[0].Variant.InitialCell,
+        ["layer 3 (dense): variant: initial_hidden is present, expected it in recurrent layers only"] =
+            m => m.Layers[2].Variant.InitialHidden = m.Layers[0].Variant.InitialHidden,
+        ["layer 1 (lstm): variant: initial_hidden contains 10000000, expected -1000000 to 1000000"] =
+            m => m.Layers[0].Variant.InitialHidden.Data = Floats(6, 1e7f),
+        ["layer 3 (dense): variant: functions has entries and activation is 1 (relu), expected one of them"] =
+            m => m.Layers[2].Activation = Proto.Activation.Relu,
+        ["stream: mode is 1, expected 2 (offline), as a layer is not forward"] =
+            m => m.Stream.Mode = Proto.Stream.Types.Mode.Continuous,
+        ["stream: window is 9 and hop 0, expected 0 in offline mode"] = m => m.Stream.Window = 9,
+        ["output: kind is 0 (classes), expected 1 (values) where the head, layer 4, has a variant"] =
+            m => m.Output = null,
+        ["decision: threshold is 0.5, expected 0 for values"] = m => m.Decision = new() { Threshold = 0.5f },
+    };
+
+    private static readonly Dictionary<string, Action<Proto.Model>> PooledChanges = new()
+    {
+        ["stream: mode is 1 (continuous), expected 0 (window) where steps are pooled to their mean"] =
+            m => m.Stream = new() { Mode = Proto.Stream.Types.Mode.Continuous },
+    };
+
     // Bytes that Google's classes would not write: 0x08 is the tag of format_version, 0x10 of numeric_version, 0x18 of
     // precision, 0x22 of a layer, 0x3A of a label. The first error is the one that is told.
     private static readonly Dictionary<string, byte[]> Wire = new()
@@ -151,10 +215,10 @@ public class ModelRefusalTests
         ["format_version occurs twice, expected once"] = [0x08, 1, 0x08, 1],
         ["format_version has wire type 2, expected 0"] = [0x0A, 1, 1, 0x10],
         ["format_version is 4294967297, expected at most 4294967295"] = [0x08, 0x81, 0x80, 0x80, 0x80, 0x10],
-        ["format_version is 0, expected 1 to 1"] = [0x08, 0, 0x10, 1],
+        ["format_version is 0, expected 1 to 2"] = [0x08, 0, 0x10, 1],
         ["a field's tag is a varint with superfluous bytes, expected the shortest form"] = [0x08, 1, 0x90, 0x00, 1],
         ["the tag at byte 2 of its message is 2, expected a field number from 1 to 536870911"] = [0x08, 1, 0x02, 0],
-        ["field 11 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x58, 1],
+        ["field 12 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x60, 1],
         ["field 63 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0xF8, 0x03, 1],
         ["field 64 has wire type 3, expected 0, 1, 2 or 5"] = [0x08, 1, 0x83, 0x04],
         ["an unknown field is a varint of more than 64 bits"] =
@@ -170,6 +234,10 @@ public class ModelRefusalTests
 
     public static TheoryData<string> FloatSentences => [.. FloatChanges.Keys];
 
+    public static TheoryData<string> ForeignSentences => [.. ForeignChanges.Keys];
+
+    public static TheoryData<string> PooledSentences => [.. PooledChanges.Keys];
+
     public static TheoryData<string> WireSentences => [.. Wire.Keys];
 
     [Theory, MemberData(nameof(QuantizedSentences))]
@@ -179,6 +247,14 @@ public class ModelRefusalTests
     [Theory, MemberData(nameof(FloatSentences))]
     public void A_changed_float_model_is_refused(string sentence) =>
         Assert.Equal(sentence, RefusalAfter(FloatChanges[sentence], ModelFiles.Small[0]));
+
+    [Theory, MemberData(nameof(ForeignSentences))]
+    public void A_changed_foreign_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(ForeignChanges[sentence], ModelFiles.Small[3]));
+
+    [Theory, MemberData(nameof(PooledSentences))]
+    public void A_changed_pooled_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(PooledChanges[sentence], ModelFiles.Small[4]));
 
     [Theory, MemberData(nameof(WireSentences))]
     public void Bytes_that_are_not_in_the_strict_form_are_refused(string sentence) =>

@@ -25,6 +25,24 @@ public class ModelRoundTripTests
     }
 
     [Fact]
+    public void Both_readers_see_the_same_small_model()
+    {
+        foreach (var written in ModelFiles.Small)
+        {
+            byte[] file = ModelWriter.Write(written);
+            Assert.True(ModelReader.TryRead(file, out var read, out string? error), error);
+            var judge = Proto.Model.Parser.ParseFrom(file);
+            AssertSame(judge, read);
+            AssertSame(judge, written);
+            Assert.Equal(file, ModelWriter.Write(read));
+        }
+    }
+
+    [Fact]
+    public void What_version_1_can_say_is_written_as_version_1() =>
+        Assert.Equal([1, 1, 1, 2, 2], ModelFiles.Small.Select(model => (int)ModelWriter.Write(model)[1]));
+
+    [Fact]
     public void Equal_models_give_equal_bytes_and_other_models_others()
     {
         for (ulong seed = 0; seed < 30; seed++)
@@ -96,6 +114,11 @@ public class ModelRoundTripTests
         Assert.Equal(judge.Input.Mean.Span, model.Mean.Data.Span);
         Assert.Equal(judge.Input.Deviation.Span, model.Deviation.Data.Span);
         Assert.Equal(judge.Input.SampleRateHz, model.SampleRateHz);
+        Assert.InRange(judge.FormatVersion, (uint)model.FormatVersion, 2u);
+        Assert.Equal((int)(judge.Output?.Kind ?? 0), (int)model.OutputKind);
+        Assert.Equal((int)(judge.Output?.Pooling ?? 0), (int)model.Pooling);
+        Assert.Equal(judge.Output?.Mean.ToByteArray() ?? [], model.OutputMean?.Data.ToArray() ?? []);
+        Assert.Equal(judge.Output?.Deviation.ToByteArray() ?? [], model.OutputDeviation?.Data.ToArray() ?? []);
         Assert.Equal((int)judge.Stream.Mode, (int)model.StreamMode);
         Assert.Equal(judge.Stream.Window, (uint)model.Window);
         Assert.Equal(judge.Stream.Hop, (uint)model.Hop);
@@ -125,6 +148,17 @@ public class ModelRoundTripTests
         Assert.Equal(judge.InputScale, layer.InputScale);
         Assert.Equal(judge.OutputScale, layer.OutputScale);
         Assert.Equal(judge.CellFractionBits, (uint)layer.CellFractionBits);
+        Assert.Equal((int)judge.Direction, (int)layer.Direction);
+        Assert.Equal(judge.Variant is null, layer.Variant is null);
+        if (judge.Variant is not { } expected || layer.Variant is not { } variant)
+            return;
+        Assert.Equal(
+            expected.Functions.Select(f => new Function((FunctionKind)f.Kind, f.Alpha, f.Beta)), variant.Functions);
+        AssertSame(expected.Peephole, variant.Peephole);
+        Assert.Equal(expected.Clip, variant.Clip);
+        Assert.Equal(expected.InputForget, variant.InputForget);
+        AssertSame(expected.InitialHidden, variant.InitialHidden);
+        AssertSame(expected.InitialCell, variant.InitialCell);
     }
 
     private static void AssertSame(Proto.Tensor? judge, Tensor? tensor)
