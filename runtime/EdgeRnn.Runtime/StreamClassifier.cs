@@ -17,6 +17,8 @@ public sealed class StreamClassifier
     private long _step;
     private long _oldest;
     private long _begun;
+    private readonly long[] _bridgedBefore;
+    private long _bridged;
 
     /// <summary>Prepares a stream; all memory is reserved here.</summary>
     /// <param name="session">A session of the model, whose packed weights the stream shares, but not its state.</param>
@@ -32,6 +34,7 @@ public sealed class StreamClassifier
             throw new ArgumentException($"window {_window} and hop {_hop} are no stream.", nameof(session));
         _states = new(session, (_window + _hop - 1) / _hop, sharesInput: true);
         _scores = new float[Model.Labels.Count];
+        _bridgedBefore = new long[_states.Streams];
         Reset();
     }
 
@@ -59,16 +62,26 @@ public sealed class StreamClassifier
     /// <summary>The step, counted as <see cref="Steps"/> is from 0, at which the decision's window began.</summary>
     public long WindowStart { get; private set; }
 
+    /// <summary>
+    /// Steps among those that the decision looked at - its window, or in continuous mode all since the last reset - whose
+    /// readings were made up to bridge a gap.
+    /// </summary>
+    public long Bridged { get; private set; }
+
     /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.</summary>
     public long ReplacedReadings => _states.ReplacedReadings;
 
     /// <summary>Takes one step of the stream.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
+    /// <param name="bridged">Whether the readings are made up to bridge a gap.</param>
     /// <returns>Whether a decision is due: then the other members tell it, until the next one.</returns>
     /// <exception cref="ArgumentException">The length is not the model's.</exception>
-    public bool Step(ReadOnlySpan<float> readings)
+    public bool Step(ReadOnlySpan<float> readings, bool bridged = false)
     {
-        bool isDue = _continuous ? StepOn(readings) : StepWindows(readings);
+        long bridgedBefore = _bridged;
+        if (bridged)
+            _bridged++;
+        bool isDue = _continuous ? StepOn(readings) : StepWindows(readings, bridgedBefore);
         _step++;
         Steps++;
         return isDue;
@@ -81,6 +94,7 @@ public sealed class StreamClassifier
             Resets++;
         _states.Reset(0);
         _step = _oldest = _begun = 0;
+        _bridgedBefore.AsSpan().Fill(_bridged);
     }
 
     private bool StepOn(ReadOnlySpan<float> readings)
@@ -90,10 +104,13 @@ public sealed class StreamClassifier
         return true;
     }
 
-    private bool StepWindows(ReadOnlySpan<float> readings)
+    private bool StepWindows(ReadOnlySpan<float> readings, long bridgedBefore)
     {
         if (_step == _begun * _hop)
+        {
+            _bridgedBefore[StateOf(_begun)] = bridgedBefore;
             _states.Reset(StateOf(_begun++));
+        }
         _states.Advance(readings);
         if (_step + 1 < _oldest * _hop + _window)
             return false;
@@ -107,6 +124,7 @@ public sealed class StreamClassifier
     {
         _states.Score(state, _scores);
         WindowStart = windowStart;
+        Bridged = _bridged - _bridgedBefore[state];
         Class = 0;
         for (int i = 1; i < _scores.Length; i++)
         {

@@ -13,7 +13,7 @@ public sealed class FrameReceiver : LineReceiver
     private uint? _descriptorCrc;
     private SampleType _sampleType;
     private uint _timeUs;
-    private bool _interrupted;
+    private long _missing;
 
     /// <summary>Prepares a receiver; all memory is reserved here.</summary>
     /// <param name="channels">Channels a reading must have.</param>
@@ -57,6 +57,13 @@ public sealed class FrameReceiver : LineReceiver
                 return frame.Type == FrameType.End ? LineAnswer.End : LineAnswer.Reading;
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public override void Break(ReadOnlySpan<byte> rest)
+    {
+        Complete(rest);
+        _account.Break();
     }
 
     /// <inheritdoc/>
@@ -113,8 +120,8 @@ public sealed class FrameReceiver : LineReceiver
                 ? BinaryPrimitives.ReadSingleLittleEndian(frame.Payload[(c * sizeof(float))..])
                 : BinaryPrimitives.ReadInt16LittleEndian(frame.Payload[(c * sizeof(short))..]) * _scales[c];
         Sequence = frame.Sequence;
-        Interrupted = _interrupted;
-        _interrupted = false;
+        Missing = _missing;
+        _missing = 0;
         return true;
     }
 
@@ -124,7 +131,10 @@ public sealed class FrameReceiver : LineReceiver
         var order = _account.Place(frame, newLine);
         if (order == FrameOrder.Duplicate)
             return false;
-        _interrupted |= order != FrameOrder.Next;
+        if (order == FrameOrder.NewSession)
+            _missing = Unknown;
+        else if (_missing != Unknown)
+            _missing += _account.Gap;
         DeviceUs = order == FrameOrder.NewSession ? frame.TimeUs : DeviceUs + (frame.TimeUs - _timeUs);
         _timeUs = frame.TimeUs;
         return true;

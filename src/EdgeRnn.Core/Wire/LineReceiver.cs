@@ -21,6 +21,9 @@ public enum LineAnswer
 /// </summary>
 public abstract class LineReceiver
 {
+    /// <summary>A number of missing readings that nobody knows.</summary>
+    public const long Unknown = -1;
+
     private protected const string Remedy = "; use the model that was trained for this sensor";
 
     private readonly float[] _readings;
@@ -40,9 +43,13 @@ public abstract class LineReceiver
     public long DeviceUs { get; private protected set; } = -1;
 
     /// <summary>
-    /// Whether the last reading does not follow the one before it: readings are missing, or the sender began again.
+    /// Readings that are missing between the one before and the last one; <see cref="Unknown"/> where the sender began
+    /// in between, at the start of a line too.
     /// </summary>
-    public bool Interrupted { get; private protected set; }
+    public long Missing { get; private protected set; }
+
+    /// <summary>Whether the last reading does not follow the one before it.</summary>
+    public bool Interrupted => Missing != 0;
 
     /// <summary>After <see cref="LineAnswer.Refused"/>: a sentence.</summary>
     public string? Refusal { get; private protected set; }
@@ -53,6 +60,10 @@ public abstract class LineReceiver
     /// <param name="input">Bytes that have not been consumed yet, in order.</param>
     /// <param name="consumed">Bytes to pass over before the next call.</param>
     public abstract LineAnswer Next(ReadOnlySpan<byte> input, out int consumed);
+
+    /// <summary>The line was broken off, as by an unplug; what comes next may begin anywhere, of any session.</summary>
+    /// <param name="rest">Bytes that <see cref="Next"/> did not consume; they are judged.</param>
+    public abstract void Break(ReadOnlySpan<byte> rest);
 
     /// <summary>
     /// The line has ended: judges what is left of it, and gives a <see cref="Refusal"/> that was waiting for more evidence

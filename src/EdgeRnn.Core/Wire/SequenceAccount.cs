@@ -26,10 +26,14 @@ internal sealed class SequenceAccount(LineCounts counts)
     /// </summary>
     private const int DuplicateReach = 32;
 
+    private bool _broken;
     private bool _inSession;
     private ushort _stream;
     private uint _next;
     private long _badSinceGood;
+
+    /// <summary>Readings that are missing before the good frame that was placed last.</summary>
+    public long Gap { get; private set; }
 
     /// <summary>Enters a bad chunk.</summary>
     public void BadChunk()
@@ -38,12 +42,18 @@ internal sealed class SequenceAccount(LineCounts counts)
         counts.Noise++; // until a gap shows that it was a reading
     }
 
+    /// <summary>The line was broken off: a sender that is behind now was not repeated, it began anew.</summary>
+    public void Break() => _broken = true;
+
     /// <summary>Enters a good frame.</summary>
     /// <param name="frame">A frame whose CRC is right.</param>
     /// <param name="newLine">Whether it is a descriptor unlike the last one.</param>
     public FrameOrder Place(in Frame frame, bool newLine)
     {
         var order = Classify(frame, newLine);
+        if (_broken && order == FrameOrder.Duplicate)
+            order = FrameOrder.NewSession;
+        _broken = false;
         if (order == FrameOrder.Duplicate)
         {
             counts.Duplicates++;
@@ -60,6 +70,7 @@ internal sealed class SequenceAccount(LineCounts counts)
 
         long gap = frame.Sequence - _next; // unsigned difference: numbers wrap
         long damaged = Math.Min(_badSinceGood, gap);
+        Gap = gap;
         counts.Expected += gap;
         counts.Damaged += damaged;
         counts.Lost += gap - damaged;

@@ -19,7 +19,7 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     private readonly bool _joinsMidway = joinsMidway;
     private bool _skipLine = joinsMidway;
     private bool _tooLong;
-    private bool _interrupted;
+    private long _missing;
     private uint _next;
     private int _wrongRows;
     private int _wrongWidth;
@@ -48,6 +48,16 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
             if (Refusal is not null)
                 return LineAnswer.Refused;
         }
+    }
+
+    /// <inheritdoc/>
+    public override void Break(ReadOnlySpan<byte> rest)
+    {
+        if (!rest.IsEmpty || _tooLong)
+            Counts.Noise++;
+        _tooLong = false;
+        _skipLine = true;
+        _missing = Unknown;
     }
 
     /// <inheritdoc/>
@@ -87,15 +97,16 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
         if (!allNumbers || width != Readings.Length)
         {
             Counts.Damaged++;
-            _interrupted = true;
+            if (_missing != Unknown)
+                _missing++;
             if (allNumbers && Counts.Delivered == 0)
                 CountWrongRow(width);
             return false;
         }
         Counts.Delivered++;
         Sequence = sequence;
-        Interrupted = _interrupted;
-        _interrupted = false;
+        Missing = _missing;
+        _missing = 0;
         return true;
     }
 
