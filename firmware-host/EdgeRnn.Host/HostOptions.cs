@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeRnn.Host.Pipeline;
 
 namespace EdgeRnn.Host;
 
@@ -16,9 +17,22 @@ internal sealed class HostOptions
         edgernn-host: classifies a live stream of readings, a line of JSON a decision.
 
           --model FILE          the model (.ernn)
-          --port PORT           a serial port, a file, a FIFO, or stdin (also -)
+          --port PORT           a serial port; auto for the only one there is; a file
+                                or FIFO; stdin (also -); tcp:HOST:PORT
           --baud N              speed of the serial port [115200]
+          --dtr on|off          set this modem line; left alone if not given
+          --rts on|off          likewise
           --input frames|text   what the line carries [frames]
+          --on-gap RULE         missing readings: reset the window and the state, or make
+                                readings up: hold[:N], interpolate[:N] for at most N
+                                in a row [reset; N: the window]
+          --on-restart RULE     a sender that began again, or was plugged in again:
+                                reset or keep the window and the state [reset]
+          --on-output-full RULE drop the oldest decisions that nobody has read yet, or
+                                block the line [drop; block for files]
+          --capture FILE        keep the raw bytes of the line and their times
+          --replay FILE         play a capture in place of a port
+          --speed X|max         how fast [1]
           --exit-at-end         stop when the sender says that no more follows
           --version             print the version
           --help                print this
@@ -33,6 +47,27 @@ internal sealed class HostOptions
     public int Baud { get; private set; } = 115200;
 
     public InputFormat Input { get; private set; }
+
+    public bool? Dtr { get; private set; }
+
+    public bool? Rts { get; private set; }
+
+    public string? Capture { get; private set; }
+
+    public string? Replay { get; private set; }
+
+    /// <summary>How many times faster than it was captured; infinity for as fast as can be.</summary>
+    public double Speed { get; private set; } = 1;
+
+    /// <summary>Whether a full output keeps the line waiting; null where the kind of port decides.</summary>
+    public bool? BlockOnOutput { get; private set; }
+
+    public GapRule OnGap { get; private set; }
+
+    /// <summary>The most readings that are made up in a row; null for the model's own limit.</summary>
+    public int? LongestBridge { get; private set; }
+
+    public bool KeepAtRestart { get; private set; }
 
     public bool ExitAtEnd { get; private set; }
 
@@ -62,7 +97,7 @@ internal sealed class HostOptions
     }
 
     private string? Missing() => Model.Length == 0 ? "--model FILE is missing"
-        : Port.Length == 0 ? "--port PORT is missing"
+        : Port.Length == 0 && Replay is null ? "--port PORT is missing"
         : null;
 
     private bool TryFlag(string name)
@@ -79,17 +114,27 @@ internal sealed class HostOptions
     /// <summary>Sets an option with a value; gives a sentence where it cannot.</summary>
     private string? Set(string name, string? value)
     {
-        if (name is not ("--model" or "--port" or "--baud" or "--input"))
-            return $"there is no option {name}";
-        if (string.IsNullOrEmpty(value))
-            return $"{name} needs a value";
-        switch (name)
+        Func<string, string?>? set = name switch
         {
-            case "--model": Model = value; return null;
-            case "--port": Port = value; return null;
-            case "--baud": return SetBaud(value);
-            default: return SetInput(value);
-        }
+            "--model" => text => Keep(Model = text),
+            "--port" => text => Keep(Port = text),
+            "--baud" => SetBaud,
+            "--input" => SetInput,
+            "--dtr" => text => SetLine(name, text, Dtr = text == "on"),
+            "--rts" => text => SetLine(name, text, Rts = text == "on"),
+            "--capture" => text => Keep(Capture = text),
+            "--replay" => text => Keep(Replay = text),
+            "--speed" => SetSpeed,
+            "--on-output-full" => SetOnOutputFull,
+            "--on-gap" => SetOnGap,
+            "--on-restart" => SetOnRestart,
+            _ => null,
+        };
+        return set is null ? $"there is no option {name}"
+            : string.IsNullOrEmpty(value) ? $"{name} needs a value"
+            : set(value);
+
+        static string? Keep(string text) => null;
     }
 
     private string? SetBaud(string value)
@@ -97,6 +142,37 @@ internal sealed class HostOptions
         bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int baud);
         Baud = baud;
         return isNumber && baud > 0 ? null : $"--baud {value} is not a speed; give a number such as 115200";
+    }
+
+    private static string? SetLine(string name, string value, bool? _) =>
+        value is "on" or "off" ? null : $"{name} {value} is unknown; give on or off";
+
+    private string? SetSpeed(string value)
+    {
+        double speed = double.PositiveInfinity;
+        bool isSpeed = value == "max"
+            || double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out speed);
+        Speed = speed;
+        return isSpeed && speed > 0 ? null : $"--speed {value} is not a speed; give a number such as 10, or max";
+    }
+
+    private string? SetOnOutputFull(string value)
+    {
+        BlockOnOutput = value == "block";
+        return value is "drop" or "block" ? null : $"--on-output-full {value} is unknown; give drop or block";
+    }
+
+    private string? SetOnGap(string value)
+    {
+        bool isRule = GapBridge.TryParse(value, out var rule, out int? limit);
+        (OnGap, LongestBridge) = (rule, limit);
+        return isRule ? null : $"--on-gap {value} is unknown; give reset, hold, hold:N or interpolate:N";
+    }
+
+    private string? SetOnRestart(string value)
+    {
+        KeepAtRestart = value == "keep";
+        return value is "reset" or "keep" ? null : $"--on-restart {value} is unknown; give reset or keep";
     }
 
     private string? SetInput(string value)

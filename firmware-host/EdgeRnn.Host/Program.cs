@@ -28,8 +28,9 @@ return Run(options) ? Done : Failed;
 static bool Run(HostOptions options)
 {
     var model = ReadModel(options.Model, out string? error);
-    using var port = model is null ? null : Port.Open(options.Port, options.Baud, out error);
-    if (model is null || port is null)
+    using var port = model is null ? null : OpenPort(options, out error);
+    using var capture = port is null || options.Capture is null ? null : Capture.Create(options.Capture, out error);
+    if (model is null || port is null || error is not null)
     {
         StandardStreams.Say(error!);
         return false;
@@ -37,6 +38,7 @@ static bool Run(HostOptions options)
     LineReceiver line = options.Input == InputFormat.Text
         ? new TextReceiver(model.InputSize, port.JoinsMidway)
         : new FrameReceiver(model.InputSize);
+    var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     StreamClassifier stream;
     try
     {
@@ -47,8 +49,16 @@ static bool Run(HostOptions options)
         StandardStreams.Say(e.Message);
         return false;
     }
-    return new StreamPipeline(port, line, stream, new(model), options.ExitAtEnd).Run();
+    using var stop = OperatingSystem.IsLinux() ? new StopSignal() : null;
+    StandardStreams.StopFd = stop?.Fd ?? -1;
+    var output = new OutputQueue(waitsForReader: options.BlockOnOutput ?? !port.IsLive);
+    var pipeline = new StreamPipeline(port, line, gaps, stream, new(model, output), options) { Capture = capture };
+    return pipeline.Run(new(port, stop, [output]));
 }
+
+static Port? OpenPort(HostOptions options, out string? error) => options.Replay is null
+    ? PortNames.Open(options.Port, new(options.Baud, options.Dtr, options.Rts), out error)
+    : ReplayPort.Open(options.Replay, options.Speed, out error);
 
 static RnnModel? ReadModel(string path, out string? error)
 {

@@ -26,6 +26,21 @@ internal static class StandardStreams
     /// <summary>Writes a text and a line's end to standard output.</summary>
     public static void Print(string text) => Write(Output, Encoding.UTF8.GetBytes(text + "\n"));
 
+    /// <summary>Writes a line to standard error if its reader takes it at once: nothing here waits.</summary>
+    public static unsafe void TrySay(ReadOnlySpan<byte> line)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            _ = WriteElsewhere(Error, line);
+            return;
+        }
+        var waiting = new Libc.PollFd { Fd = Error, Events = Libc.POLLOUT };
+        if (Libc.Poll(&waiting, 1, 0) <= 0 || (waiting.Revents & Libc.POLLOUT) == 0)
+            return;
+        fixed (byte* start = line)
+            _ = Libc.Write(Error, start, Math.Min(line.Length, NeverBlocks));
+    }
+
     private static unsafe bool WriteLinux(int fd, ReadOnlySpan<byte> bytes)
     {
         fixed (byte* start = bytes)
@@ -67,5 +82,66 @@ internal static class StandardStreams
         {
             return false;
         }
+    }
+}
+
+/// <summary>A standard stream that is written without waiting.</summary>
+internal sealed unsafe class OutputFd
+{
+    /// <summary>The answer of <see cref="TryWrite"/> when the other end is closed.</summary>
+    public const int NobodyReads = -1;
+
+    private const int NoWait = 0x4040; // MSG_DONTWAIT | MSG_NOSIGNAL
+
+    // A pipe that poll calls writable takes so many bytes without blocking (PIPE_BUF).
+    private const int NeverBlocks = 4096;
+
+    private readonly bool _isSocket;
+
+    public OutputFd(int fd)
+    {
+        Fd = fd;
+        if (!OperatingSystem.IsLinux())
+            return;
+        ushort type = Libc.FileType(fd);
+        _isSocket = type == Libc.S_IFSOCK;
+        // O_NONBLOCK on the descriptor itself would be shared with every program that has it too, such as the shell. A
+        // pipe or terminal can be opened once more, for us alone; a file must not be, as that writes from its start.
+        if (type is Libc.S_IFIFO or Libc.S_IFCHR)
+        {
+            int own = Libc.Open($"/proc/self/fd/{fd}", Libc.O_WRONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+            Fd = own >= 0 ? own : fd;
+        }
+    }
+
+    /// <summary>What to poll.</summary>
+    public int Fd { get; }
+
+    /// <summary>Writes what the reader takes now; 0 for nothing, or <see cref="NobodyReads"/>.</summary>
+    public int TryWrite(ReadOnlySpan<byte> bytes)
+    {
+        if (!OperatingSystem.IsLinux())
+            return StandardStreams.Write(Fd, bytes) ? bytes.Length : NobodyReads;
+        if (!IsWritable(0, alsoStop: false))
+            return 0;
+        nint written;
+        fixed (byte* start = bytes)
+            written = _isSocket
+                ? Libc.Send(Fd, start, bytes.Length, NoWait)
+                : Libc.Write(Fd, start, Math.Min(bytes.Length, NeverBlocks));
+        return written >= 0 ? (int)written : Libc.LastError is Libc.EAGAIN or Libc.EINTR ? 0 : NobodyReads;
+    }
+
+    /// <summary>Waits for the reader.</summary>
+    /// <returns>False when the time is over or the program shall stop, and the reader takes nothing.</returns>
+    public bool Wait(int timeoutMs) => !OperatingSystem.IsLinux() || IsWritable(timeoutMs, alsoStop: true);
+
+    private bool IsWritable(int timeoutMs, bool alsoStop)
+    {
+        var waiting = stackalloc Libc.PollFd[2];
+        waiting[0] = new() { Fd = Fd, Events = Libc.POLLOUT };
+        waiting[1] = new() { Fd = alsoStop ? StandardStreams.StopFd : -1, Events = Libc.POLLIN };
+        _ = Libc.Poll(waiting, 2, timeoutMs);
+        return waiting[0].Revents != 0;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class ReadBuffer(int capacity)
     public void Take(int count) => _start += count;
 
     /// <summary>Reads what the port has, as much as there is room for.</summary>
-    public PortState Fill(Port port)
+    public PortState Fill(Port port, out ReadOnlySpan<byte> bytes)
     {
         if (_start > 0)
         {
@@ -25,6 +25,7 @@ internal sealed class ReadBuffer(int capacity)
             _start = 0;
         }
         var state = port.Read(_bytes.AsSpan(_end), out int count);
+        bytes = _bytes.AsSpan(_end, count);
         _end += count;
         return state;
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text;
 using EdgeRnn.Host.Transport;
 using EdgeRnn.Runtime;
 using EdgeRnn.Wire;
@@ -5,29 +7,38 @@ using EdgeRnn.Wire;
 namespace EdgeRnn.Host.Pipeline;
 
 /// <summary>
-/// Port -> receiver -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after the first
-/// decision, however long it runs.
+/// Port -> receiver -> gaps -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after the
+/// first decision, however long it runs.
 /// </summary>
 internal sealed class StreamPipeline(
-    Port port, LineReceiver line, StreamClassifier stream, DecisionSink sink, bool exitAtEnd)
+    Port port, LineReceiver line, GapBridge gaps, StreamClassifier stream, DecisionSink sink, HostOptions options)
 {
     // Twice the longest chunk: what is left of one never keeps the next read small.
     private readonly ReadBuffer _buffer = new(2 * (TextReceiver.MaxLineLength + 1));
     private readonly AllocationMeter _meter = new();
+    private readonly byte[] _lost = Encoding.UTF8.GetBytes($"{port.Name} is gone; it is looked for until it is back\n");
+    private readonly byte[] _back = Encoding.UTF8.GetBytes($"{port.Name} is back\n");
 
     // More than any sender's greeting: by then a reading has come, or none will.
     private const int SilentBytes = 4096;
     private bool _hinted;
 
+    /// <summary>Keeps the raw bytes; may be null.</summary>
+    public Capture? Capture { get; init; }
+
+    /// <summary>Time of a step of the network.</summary>
+    public Histogram StepTime { get; } = new();
+
     /// <summary>Runs until the line ends, the program is told to stop, or something fails.</summary>
+    /// <param name="loop">Where it waits.</param>
     /// <returns>Whether nothing failed; otherwise a sentence stands before the last line of standard error, the
     /// account.</returns>
-    public bool Run()
+    public bool Run(Loop loop)
     {
-        string? error = Pump();
+        string? error = Pump(loop);
         long allocated = _meter.Stop(out int collections);
-        sink.Flush();
-        error ??= sink.IsBroken ? "nobody reads standard output any more" : null;
+        sink.Output.Finish();
+        error ??= sink.Output.IsBroken ? "nobody reads standard output any more" : null;
         if (error is not null)
             StandardStreams.Say(error);
         Report(allocated, collections);
@@ -35,7 +46,7 @@ internal sealed class StreamPipeline(
     }
 
     /// <summary>The loop; gives null, or a sentence.</summary>
-    private string? Pump()
+    private string? Pump(Loop loop)
     {
         while (true)
         {
@@ -44,30 +55,48 @@ internal sealed class StreamPipeline(
             switch (answer)
             {
                 case LineAnswer.Reading:
-                    Step();
+                    Take();
                     break;
                 case LineAnswer.Refused:
                     return line.Refusal;
-                case LineAnswer.End when exitAtEnd:
+                case LineAnswer.End when options.ExitAtEnd:
                     return null;
                 case LineAnswer.NeedMore:
-                    sink.Flush();
-                    if (sink.IsBroken)
-                        return "nobody reads standard output any more";
+                    sink.Output.Serve();
+                    if (sink.Output.IsBroken)
+                        return null;
                     Hint(SilentBytes);
-                    var state = _buffer.Fill(port);
+                    var state = loop.Wait() ? Read() : PortState.Ended;
                     if (state == PortState.Failed)
-                        return "the port cannot be read any more; was the device unplugged?";
-                    if (state != PortState.Open)
-                    {
-                        if (line.Complete(_buffer.Unread))
-                            Step();
-                        Hint(1);
-                        return line.Refusal;
-                    }
+                        return $"{port.Name} cannot be read any more";
+                    if (state == PortState.Ended)
+                        return End();
                     break;
             }
         }
+    }
+
+    private PortState Read()
+    {
+        var state = _buffer.Fill(port, out var bytes);
+        if (state == PortState.Lost)
+        {
+            line.Break(_buffer.Unread);
+            _buffer.Take(_buffer.Unread.Length);
+        }
+        if (port.IsLive && state is PortState.Lost or PortState.Back)
+            StandardStreams.TrySay(state == PortState.Lost ? _lost : _back);
+        if (state is PortState.Open or PortState.Lost && Capture?.Write(bytes) == false)
+            StandardStreams.TrySay("the capture cannot be written any more; it ends here\n"u8);
+        return state;
+    }
+
+    private string? End()
+    {
+        if (line.Complete(_buffer.Unread))
+            Take();
+        Hint(1);
+        return line.Refusal;
     }
 
     /// <summary>Says once that bytes come but no readings, as from a sender of the other format or speed.</summary>
@@ -80,13 +109,29 @@ internal sealed class StreamPipeline(
         StandardStreams.Say($"no reading among the {port.BytesRead} bytes that came; check --input and --baud");
     }
 
-    private void Step()
+    /// <summary>Takes the line's last reading, and before it those that are missing, where they are bridged.</summary>
+    private void Take()
     {
-        if (line.Interrupted)
+        int missing = gaps.Count(line);
+        if (missing == GapBridge.NotBridged && !(options.KeepAtRestart && line.Missing == LineReceiver.Unknown))
             stream.Reset();
-        if (!stream.Step(line.Readings))
+        for (int i = 1; i <= missing; i++)
+        {
+            var made = gaps.Make(line, i, missing, out long deviceUs);
+            Step(made, line.Sequence - (uint)(missing - i + 1), deviceUs, bridged: true);
+        }
+        Step(line.Readings, line.Sequence, line.DeviceUs, bridged: false);
+        gaps.Keep(line);
+    }
+
+    private void Step(ReadOnlySpan<float> readings, uint sequence, long deviceUs, bool bridged)
+    {
+        long began = Stopwatch.GetTimestamp();
+        bool isDue = stream.Step(readings, bridged);
+        StepTime.Add(Stopwatch.GetTimestamp() - began);
+        if (!isDue)
             return;
-        sink.Write(stream, line);
+        sink.Write(stream, sequence, deviceUs);
         _meter.Start();
     }
 
@@ -102,9 +147,18 @@ internal sealed class StreamPipeline(
         json.Field(",\"duplicates\":"u8, counts.Duplicates);
         json.Field(",\"restarts\":"u8, counts.Restarts);
         json.Field(",\"undescribed\":"u8, counts.Undescribed);
+        json.Field(",\"reconnects\":"u8, port.Reconnects);
+        if (port.Errors() is { } errors)
+        {
+            json.Field(",\"overrun_errors\":"u8, errors.Overrun);
+            json.Field(",\"parity_errors\":"u8, errors.Parity);
+            json.Field(",\"framing_errors\":"u8, errors.Framing);
+        }
+        json.Field(",\"bridged\":"u8, gaps.Bridged);
+        json.Field(",\"resets\":"u8, stream.Resets);
         json.Field(",\"steps\":"u8, stream.Steps);
         json.Field(",\"decisions\":"u8, sink.Decisions);
-        json.Field(",\"dropped_output\":"u8, sink.Dropped);
+        json.Field(",\"dropped_output\":"u8, sink.Output.Dropped);
         json.Field(",\"replaced_readings\":"u8, stream.ReplacedReadings);
         json.Field(",\"allocated_bytes\":"u8, allocatedBytes);
         json.Field(",\"collections\":"u8, collections);

@@ -19,13 +19,20 @@ internal static partial class Libc
     public const int EBUSY = 16;
     public const int ENODEV = 19;
     public const int EPIPE = 32;
+    public const int ENOTTY = 25;
+    public const int EINPROGRESS = 115;
 
     public const int O_RDONLY = 0;
+    public const int O_WRONLY = 1;
+    public const int O_RDWR = 2;
+    public const int O_CREAT = 0x40;
+    public const int O_TRUNC = 0x200;
     public const int O_NOCTTY = 0x100;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
 
     public const ushort S_IFIFO = 0x1000;
+    public const ushort S_IFCHR = 0x2000;
     public const ushort S_IFDIR = 0x4000;
     public const ushort S_IFREG = 0x8000;
     public const ushort S_IFSOCK = 0xC000;
@@ -35,11 +42,16 @@ internal static partial class Libc
 
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
+    public const short POLLERR = 8;
+    public const short POLLHUP = 16;
 
     public const nuint TCGETS = 0x5401;
     public const nuint TCSETS = 0x5402;
     public const nuint TIOCEXCL = 0x540C;
     public const nuint TIOCNXCL = 0x540D;
+    public const nuint TIOCMBIS = 0x5416;
+    public const nuint TIOCMBIC = 0x5417;
+    public const nuint TIOCGICOUNT = 0x545D;
     public const nuint TCGETS2 = 0x802C542A;
     public const nuint TCSETS2 = 0x402C542B;
 
@@ -58,6 +70,9 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
+    public static unsafe partial int Open(byte* path, int flags, int mode);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
@@ -86,6 +101,27 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     public static unsafe partial int Pipe2(int* fds, int flags);
 
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    public static unsafe partial int Connect(int fd, byte* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static unsafe partial int GetSocketOption(int fd, int level, int option, int* value, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static unsafe partial int SetSocketOption(int fd, int level, int option, int* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static unsafe partial nint Send(int fd, byte* buffer, nint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getaddrinfo", StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int GetAddressInfo(string host, string port, AddressInfo* hints, AddressInfo** found);
+
+    [LibraryImport("libc", EntryPoint = "freeaddrinfo")]
+    public static unsafe partial void FreeAddressInfo(AddressInfo* found);
+
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
     private static unsafe partial int StatX(int folder, byte* path, int flags, uint mask, byte* statx);
 
@@ -96,6 +132,20 @@ internal static partial class Libc
         public int Fd;
         public short Events;
         public short Revents;
+    }
+
+    /// <summary>struct addrinfo</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public unsafe struct AddressInfo
+    {
+        public int Flags;
+        public int Family;
+        public int SocketType;
+        public int Protocol;
+        public uint AddressLength;
+        public byte* Address;
+        public byte* CanonicalName;
+        public AddressInfo* Next;
     }
 
     /// <summary>The kernel's struct termios (36 bytes) and, with the two speeds, struct termios2 (44 bytes).</summary>

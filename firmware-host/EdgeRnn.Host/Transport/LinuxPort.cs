@@ -1,118 +1,189 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
 namespace EdgeRnn.Host.Transport;
 
-/// <summary>
-/// A serial port, file, FIFO or standard input through the kernel's own calls: SerialPort allocates at each read and
-/// takes a hundred times as long, and after an unplug it never returns.
-/// </summary>
-internal sealed class LinuxPort : Port
+/// <summary>A descriptor that is read without waiting.</summary>
+internal abstract unsafe class LinuxPort : Port
 {
-    private readonly int _fd;
-    private readonly bool _isTerminal;
-    private readonly StopSignal _stop;
+    private int _fd = -1;
 
-    private LinuxPort(int fd, bool isTerminal)
+    public sealed override int Fd => _fd;
+
+    public override void Dispose() => Close();
+
+    /// <summary>Takes a descriptor over, or closes it with -1.</summary>
+    protected void Use(int fd)
     {
+        if (_fd > 0)
+            _ = Libc.Close(_fd);
         _fd = fd;
-        _isTerminal = isTerminal;
-        _stop = new();
-        StandardStreams.StopFd = _stop.Fd;
     }
 
-    public override bool JoinsMidway => _isTerminal;
+    protected virtual void Close() => Use(-1);
 
-    public static new Port? Open(string name, int baud, out string? error)
+    /// <summary>Reads; <see cref="PortState.Ended"/> for the end, <see cref="PortState.Failed"/> for an error.</summary>
+    protected PortState ReadFd(Span<byte> buffer, out int count)
     {
-        error = null;
-        if (name is "stdin" or "-")
-            return new LinuxPort(0, isTerminal: false);
-        // O_NONBLOCK: an open must not wait for a carrier. The host only reads, so read permission is enough.
-        int fd = Libc.Open(name, Libc.O_RDONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
-        if (fd < 0)
+        nint read;
+        fixed (byte* bytes = buffer)
+            read = Libc.Read(_fd, bytes, buffer.Length);
+        count = (int)Math.Max(0, read);
+        BytesRead += count;
+        return read > 0 ? PortState.Open
+            : read == 0 ? PortState.Ended
+            : Libc.LastError is Libc.EINTR or Libc.EAGAIN ? PortState.Idle
+            : PortState.Failed;
+    }
+}
+
+/// <summary>A file, FIFO or standard input: when it ends, it ends.</summary>
+internal sealed class FilePort : LinuxPort
+{
+    public FilePort(string name, int fd)
+    {
+        Name = name;
+        Use(fd);
+    }
+
+    public override PortState Read(Span<byte> buffer, out int count) => ReadFd(buffer, out count);
+}
+
+/// <summary>A port whose other end may go away, and is looked for until it is back.</summary>
+internal abstract class ReturningPort : LinuxPort
+{
+    /// <summary>So often is looked for what went away: well within the 250 ms in which it is to be open again.</summary>
+    private const int RetryMs = 50;
+
+    private long _retryAt;
+
+    public override bool IsLive => true;
+
+    public override bool JoinsMidway => true;
+
+    public override int TimeoutMs => Fd >= 0 ? -1 : (int)Math.Max(0, _retryAt - Environment.TickCount64);
+
+    public sealed override PortState Read(Span<byte> buffer, out int count)
+    {
+        count = 0;
+        if (Fd < 0)
+            return LookForIt();
+        var state = ReadFd(buffer, out count);
+        if (state is PortState.Open or PortState.Idle)
+            return state;
+        Close();
+        _retryAt = Environment.TickCount64;
+        return PortState.Lost;
+    }
+
+    /// <summary>Tries to open it; must not wait. The descriptor is then in use.</summary>
+    protected abstract bool TryOpen();
+
+    private PortState LookForIt()
+    {
+        if (Environment.TickCount64 < _retryAt)
+            return PortState.Idle;
+        if (TryOpen())
         {
-            error = Explain(name, Libc.LastError);
-            return null;
+            Reconnects++;
+            return PortState.Back;
         }
-        bool isTerminal = SerialSettings.IsTerminal(fd);
-        if (isTerminal ? TryClaim(name, fd, baud, out error) : IsReadable(name, fd, out error))
-            return new LinuxPort(fd, isTerminal);
-        _ = Libc.Close(fd);
+        _retryAt = Environment.TickCount64 + RetryMs;
+        return PortState.Idle;
+    }
+}
+
+/// <summary>
+/// A serial port through the kernel's own calls: SerialPort allocates at each read and takes a hundred times as long, and
+/// after an unplug it never returns.
+/// </summary>
+internal sealed unsafe class SerialPort : ReturningPort
+{
+    private readonly byte* _path;
+    private readonly SerialSettings _settings;
+    private DriverErrors? _countedAtOpen;
+    private DriverErrors? _errors;
+
+    private SerialPort(string path, SerialSettings settings)
+    {
+        Name = path;
+        _settings = settings;
+        // Opening again must not allocate, so the path is kept as open() takes it, for as long as the program runs.
+        byte[] bytes = Encoding.UTF8.GetBytes(path + '\0');
+        _path = (byte*)NativeMemory.Alloc((nuint)bytes.Length);
+        bytes.CopyTo(new Span<byte>(_path, bytes.Length));
+    }
+
+    /// <summary>Opens <paramref name="path"/>, which is then looked for by that name.</summary>
+    /// <param name="path">A by-id link where there is one: it leads to the device under any other name.</param>
+    /// <param name="settings">Speed and modem lines.</param>
+    /// <param name="error">A sentence, where the port cannot be opened; null where it is no serial port at all.</param>
+    public static SerialPort? Open(string path, SerialSettings settings, out string? error)
+    {
+        var port = new SerialPort(path, settings);
+        int fault = port.Claim();
+        error = fault == 0 ? null
+            : fault == NotSet ? $"{path} cannot be set to {settings.Baud} baud; choose another speed with --baud"
+            : PortNames.Explain(path, fault);
+        if (fault == 0)
+            return port;
+        port.Dispose();
         return null;
     }
 
-    public override unsafe PortState Read(Span<byte> buffer, out int count)
+    public override DriverErrors? Errors() => _errors is { } before && Now() is { } now && _countedAtOpen is { } start
+        ? before + (now - start)
+        : _errors;
+
+    public override void Dispose()
     {
-        count = 0;
-        var waiting = stackalloc Libc.PollFd[2];
-        waiting[0] = new() { Fd = _fd, Events = Libc.POLLIN };
-        waiting[1] = new() { Fd = _stop.Fd, Events = Libc.POLLIN };
-        while (true)
+        base.Dispose();
+        NativeMemory.Free(_path);
+    }
+
+    protected override bool TryOpen() => Claim() == 0;
+
+    protected override void Close()
+    {
+        _errors = Errors();
+        _countedAtOpen = null;
+        if (Fd >= 0) // or it would outlive this process where another one holds the terminal open
+            _ = Libc.Ioctl(Fd, Libc.TIOCNXCL, null);
+        base.Close();
+    }
+
+    private const int NotSet = -1;
+
+    /// <summary>Opens, locks and sets the port; gives 0, an error number, or <see cref="NotSet"/>.</summary>
+    private int Claim()
+    {
+        // O_NONBLOCK: an open must not wait for a carrier. The host only reads, so read permission is enough.
+        int fd = Libc.Open(_path, Libc.O_RDONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+        if (fd < 0)
+            return Libc.LastError;
+        int fault = !SerialSettings.IsTerminal(fd) ? Libc.ENOTTY
+            : Libc.Flock(fd, Libc.LOCK_EX | Libc.LOCK_NB) < 0 ? Libc.EBUSY
+            : !_settings.TryApply(fd) ? NotSet
+            : 0;
+        if (fault != 0)
         {
-            if (Libc.Poll(waiting, 2, -1) < 0)
-            {
-                if (Libc.LastError == Libc.EINTR)
-                    continue;
-                return PortState.Failed;
-            }
-            if (waiting[1].Revents != 0)
-                return PortState.Stopped;
-            nint read;
-            fixed (byte* bytes = buffer)
-                read = Libc.Read(_fd, bytes, buffer.Length);
-            if (read > 0)
-            {
-                count = (int)read;
-                BytesRead += read;
-                return PortState.Open;
-            }
-            if (read == 0)
-                return PortState.Ended;
-            int error = Libc.LastError;
-            if (error is not (Libc.EINTR or Libc.EAGAIN))
-                return error == Libc.EIO ? PortState.Ended : PortState.Failed; // EIO: a terminal without its other end
+            _ = Libc.Close(fd);
+            return fault;
         }
+        _ = Libc.Ioctl(fd, Libc.TIOCEXCL, null); // flock decides; this also turns away programs that do not ask it
+        Use(fd);
+        _countedAtOpen = Now();
+        if (_countedAtOpen is not null)
+            _errors ??= default(DriverErrors);
+        return 0;
     }
 
-    public override unsafe void Dispose()
+    private DriverErrors? Now()
     {
-        if (_isTerminal) // or it would outlive this process where another one holds the terminal open
-            _ = Libc.Ioctl(_fd, Libc.TIOCNXCL, null);
-        if (_fd != 0)
-            _ = Libc.Close(_fd);
-        StandardStreams.StopFd = -1;
-        _stop.Dispose();
+        const int Framing = 6, Overrun = 7, Parity = 8, BufferOverrun = 10; // struct serial_icounter_struct
+        int* counters = stackalloc int[20];
+        return Fd >= 0 && Libc.Ioctl(Fd, Libc.TIOCGICOUNT, counters) == 0
+            ? new(counters[Overrun] + counters[BufferOverrun], counters[Parity], counters[Framing])
+            : null;
     }
-
-    private static unsafe bool TryClaim(string name, int fd, int baud, out string? error)
-    {
-        error = null;
-        if (Libc.Flock(fd, Libc.LOCK_EX | Libc.LOCK_NB) < 0)
-            error = Explain(name, Libc.EBUSY);
-        else if (!SerialSettings.TrySetRaw(fd, baud))
-            error = $"{name} cannot be set to {baud} baud (error {Libc.LastError}); choose another speed with --baud";
-        else
-            _ = Libc.Ioctl(fd, Libc.TIOCEXCL, null); // flock decides; this also turns away programs that do not ask it
-        return error is null;
-    }
-
-    private static bool IsReadable(string name, int fd, out string? error)
-    {
-        error = Libc.FileType(fd) switch
-        {
-            Libc.S_IFREG or Libc.S_IFIFO or Libc.S_IFSOCK => null,
-            Libc.S_IFDIR => $"{name} is a folder; name a serial port such as /dev/ttyUSB0, or a file",
-            _ => $"{name} is not a serial port; name one such as /dev/ttyUSB0 or /dev/ttyACM0, or a file",
-        };
-        return error is null;
-    }
-
-    /// <summary>Why a port could not be opened, and what to do.</summary>
-    internal static string Explain(string name, int error) => error switch
-    {
-        Libc.ENOENT => $"there is no port {name}; plug the device in, or look under /dev/serial/by-id for its name",
-        Libc.EACCES or Libc.EPERM =>
-            $"{name} may not be read by this user; add the user to the port's group (usually dialout) and log in again",
-        Libc.EBUSY => $"{name} is in use by another program; close that first",
-        Libc.ENXIO or Libc.ENODEV or Libc.EIO => $"{name} has no device behind it; plug the device in",
-        _ => $"{name} cannot be opened (error {error}); name a serial port such as /dev/ttyUSB0",
-    };
 }

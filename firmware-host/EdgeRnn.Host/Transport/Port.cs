@@ -1,38 +1,67 @@
 namespace EdgeRnn.Host.Transport;
 
-/// <summary>Why a port gave no bytes.</summary>
+/// <summary>What came of reading a port.</summary>
 internal enum PortState
 {
-    /// <summary>It gave some.</summary>
+    /// <summary>It gave some bytes.</summary>
     Open,
 
-    /// <summary>The other end is gone, or a file is at its end.</summary>
-    Ended,
+    /// <summary>It has none now.</summary>
+    Idle,
 
-    /// <summary>A signal asked the program to stop.</summary>
-    Stopped,
+    /// <summary>The other end is gone: what has arrived of a frame will not be continued. The port looks for it.</summary>
+    Lost,
+
+    /// <summary>The other end is there again.</summary>
+    Back,
+
+    /// <summary>No more bytes will ever come.</summary>
+    Ended,
 
     /// <summary>Reading failed.</summary>
     Failed,
 }
 
-/// <summary>Where bytes come from. Owned by one thread.</summary>
+/// <summary>Errors that a serial driver has counted.</summary>
+internal readonly record struct DriverErrors(int Overrun, int Parity, int Framing)
+{
+    public static DriverErrors operator +(DriverErrors a, DriverErrors b) =>
+        new(a.Overrun + b.Overrun, a.Parity + b.Parity, a.Framing + b.Framing);
+
+    // Drivers count from the device's start, in numbers that wrap.
+    public static DriverErrors operator -(DriverErrors a, DriverErrors b) =>
+        new(a.Overrun - b.Overrun, a.Parity - b.Parity, a.Framing - b.Framing);
+}
+
+/// <summary>Where bytes come from. Owned by one thread; nothing here allocates once it is open.</summary>
 internal abstract class Port : IDisposable
 {
+    /// <summary>What messages call it.</summary>
+    public string Name { get; protected init; } = "";
+
+    /// <summary>The descriptor to poll for bytes; -1 for none.</summary>
+    public virtual int Fd => -1;
+
+    /// <summary>Milliseconds after which to read though nothing came; -1 for never.</summary>
+    public virtual int TimeoutMs => -1;
+
+    /// <summary>Whether it goes on whether we read or not, as a sensor does and a file does not.</summary>
+    public virtual bool IsLive => false;
+
     /// <summary>Whether the first bytes may come from the middle of a line.</summary>
     public virtual bool JoinsMidway => false;
 
     /// <summary>Bytes read so far.</summary>
     public long BytesRead { get; protected set; }
 
-    /// <summary>Opens <paramref name="name"/>, a path, <c>stdin</c> or <c>-</c>.</summary>
-    /// <returns>The port, or null and a sentence.</returns>
-    public static Port? Open(string name, int baud, out string? error) => OperatingSystem.IsLinux()
-        ? LinuxPort.Open(name, baud, out error)
-        : StreamPort.Open(name, out error);
+    /// <summary>Times it was opened again.</summary>
+    public long Reconnects { get; protected set; }
 
-    /// <summary>Waits for bytes and reads what is there.</summary>
+    /// <summary>Reads what is there; on Linux without waiting.</summary>
     public abstract PortState Read(Span<byte> buffer, out int count);
+
+    /// <summary>Errors since it was opened first; null where the driver counts none.</summary>
+    public virtual DriverErrors? Errors() => null;
 
     /// <inheritdoc/>
     public abstract void Dispose();

@@ -1,7 +1,10 @@
 namespace EdgeRnn.Host.Transport;
 
-/// <summary>Puts a terminal into raw mode at a speed.</summary>
-internal static class SerialSettings
+/// <summary>How a serial port is to be set.</summary>
+/// <param name="Baud">Its speed.</param>
+/// <param name="Dtr">Data terminal ready: true or false to set it, null to leave it.</param>
+/// <param name="Rts">Request to send, likewise.</param>
+internal sealed record SerialSettings(int Baud, bool? Dtr = null, bool? Rts = null)
 {
     private const uint ControlSpeed = 0x100F; // CBAUD
     private const uint SpeedInNumbers = 0x1000; // BOTHER
@@ -13,6 +16,8 @@ internal static class SerialSettings
     private const uint HangUpOnClose = 0x400; // HUPCL
     private const uint IgnoreModemLines = 0x800; // CLOCAL
     private const uint HardwareFlow = 0x80000000; // CRTSCTS
+    private const int DtrLine = 2; // TIOCM_DTR
+    private const int RtsLine = 4; // TIOCM_RTS
     private const int MinimumChars = 6; // VMIN
     private const int ReadTime = 5; // VTIME
 
@@ -33,9 +38,26 @@ internal static class SerialSettings
         return Libc.Ioctl(fd, Libc.TCGETS, &settings) == 0;
     }
 
-    /// <summary>Eight bits, no parity, no flow control, nothing translated, the modem lines left as they are.</summary>
+    /// <summary>
+    /// Eight bits, no parity, no flow control, nothing translated, the modem lines left as they are unless asked.
+    /// </summary>
     /// <returns>Whether the driver took it; otherwise <see cref="Libc.LastError"/> tells why.</returns>
-    public static unsafe bool TrySetRaw(int fd, int baud)
+    public unsafe bool TryApply(int fd)
+    {
+        if (!TrySetRaw(fd, Baud))
+            return false;
+        SetLine(fd, DtrLine, Dtr);
+        SetLine(fd, RtsLine, Rts);
+        return true;
+    }
+
+    private static unsafe void SetLine(int fd, int line, bool? on)
+    {
+        if (on is { } set) // a port without modem lines, such as a pseudo-terminal, has nothing to set
+            _ = Libc.Ioctl(fd, set ? Libc.TIOCMBIS : Libc.TIOCMBIC, &line);
+    }
+
+    private static unsafe bool TrySetRaw(int fd, int baud)
     {
         // TCSETS for the usual speeds: user-mode emulators lack TCSETS2.
         uint speed = SpeedConstant(baud);

@@ -3,7 +3,7 @@ namespace EdgeRnn.Host.Transport;
 /// <summary>A file, a pipe or standard input where the system is not Linux.</summary>
 internal sealed class StreamPort(Stream stream) : Port
 {
-    public static Port? Open(string name, out string? error)
+    public static StreamPort? Open(string name, out string? error)
     {
         error = null;
         try

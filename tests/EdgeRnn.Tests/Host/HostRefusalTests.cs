@@ -16,7 +16,13 @@ public sealed class HostRefusalTests : IDisposable
     [Theory]
     [InlineData("--model FILE is missing", "--port", "x")]
     [InlineData("--port PORT is missing", "--model", "x")]
-    [InlineData("there is no option --speed", "--speed", "9")]
+    [InlineData("there is no option --velocity", "--velocity", "9")]
+    [InlineData("--speed 0 is not a speed", "--speed", "0")]
+    [InlineData("--on-gap interpolate:0 is unknown", "--on-gap", "interpolate:0")]
+    [InlineData("--on-gap reset:3 is unknown", "--on-gap", "reset:3")]
+    [InlineData("--on-restart hold is unknown", "--on-restart", "hold")]
+    [InlineData("--on-output-full wait is unknown", "--on-output-full", "wait")]
+    [InlineData("--dtr up is unknown", "--dtr", "up")]
     [InlineData("--port needs a value", "--port")]
     [InlineData("--baud fast is not a speed", "--model", "x", "--port", "x", "--baud", "fast")]
     [InlineData("--input pcm is unknown", "--model=x", "--port=x", "--input=pcm")]
@@ -32,6 +38,8 @@ public sealed class HostRefusalTests : IDisposable
     [InlineData("/no/such/port", "there is no port /no/such/port")]
     [InlineData("/dev/null", "/dev/null is not a serial port")]
     [InlineData("/tmp", "/tmp is a folder")]
+    [InlineData("tcp:host", "tcp:host names no host and port")]
+    [InlineData("tcp:127.0.0.1:1", "tcp:127.0.0.1:1 does not answer")]
     public void A_port_that_is_none_is_named(string port, string sentence)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "ports are Linux's");
@@ -64,7 +72,7 @@ public sealed class HostRefusalTests : IDisposable
     // Root, as whom these tests may run, is forbidden nothing.
     [Fact]
     public void A_forbidden_port_is_named() =>
-        Assert.StartsWith("x may not be read by this user", LinuxPort.Explain("x", Libc.EACCES));
+        Assert.StartsWith("x may not be read by this user", PortNames.Explain("x", Libc.EACCES));
 
     [Fact]
     public void A_model_that_is_missing_or_broken_is_named()

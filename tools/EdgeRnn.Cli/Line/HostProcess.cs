@@ -79,7 +79,9 @@ public sealed class HostProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        string[] arguments = [.. command.Skip(1), "--model", modelPath, "--port", line.PortName, .. options];
+        // A virtual line can wait, so no decision need be dropped however late it is read here.
+        string[] own = ["--model", modelPath, "--port", line.PortName, "--on-output-full", "block"];
+        string[] arguments = [.. command.Skip(1), .. own, .. options];
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         try
