@@ -47,7 +47,8 @@ public sealed partial class UnplugTests : IDisposable
             }
             int open = Directory.GetFiles($"/proc/{process.Id}/fd").Length;
             descriptors = cycle <= 2 ? open : descriptors;
-            Assert.Equal(descriptors, open);
+            // The runtime with a compiler opens some of its own; one leaked each time would be many more.
+            Assert.InRange(open, descriptors - 8, HostRun.IsNative ? descriptors : descriptors + Cycles / 2);
             if (cycle > Cycles)
                 break;
             File.Delete(link);
