@@ -4,7 +4,9 @@
     /usr/bin/python3 tools/golden/torch-cells.py > tests/EdgeRnn.Tests/Golden/torch-cells.json
 
 Cells: a recurrent layer of 5 units on 3 inputs and a linear head of 4, run on three sequences of unequal length, each on
-its own; the gradients are those of the mean cross-entropy. Optimizers: the weights after each of five steps.
+its own; the gradients are those of the mean cross-entropy. Optimizers: the weights after each of five steps. Losses:
+cross-entropy with label smoothing and class weights, and its gradient. Schedules: factors of the learning rate at the
+start of each epoch.
 """
 import json
 
@@ -42,7 +44,7 @@ def cell(name, module):
     }
 
 
-def optimizer(name, make, rate):
+def optimizer(name, make, rate, decay=0.0):
     w = torch.tensor([0.5, -1.0, 2.0, 0.0, -0.25], requires_grad=True)
     rule = make([w], rate)
     steps = []
@@ -52,7 +54,38 @@ def optimizer(name, make, rate):
         w.grad = g.clone()
         rule.step()
         steps.append({"gradient": values(g), "weights": values(w)})
-    return {"name": name, "rate": rate, "steps": steps}
+    return {"name": name, "rate": rate, "decay": decay, "steps": steps}
+
+
+def loss(smoothing, weights):
+    logits = (3 * torch.randn(6, CLASSES)).requires_grad_()
+    labels = [int(x) for x in torch.randint(CLASSES, (6,))]
+    weight = torch.tensor(weights) if weights else None
+    mean = torch.nn.functional.cross_entropy(
+        logits, torch.tensor(labels), weight=weight, label_smoothing=smoothing)
+    mean.backward()
+    return {
+        "smoothing": smoothing,
+        "weights": weights,
+        "logits": values(logits),
+        "labels": labels,
+        "loss": float(mean),
+        "gradient": values(logits.grad),
+    }
+
+
+def schedule(name, make, losses):
+    rule = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    scheduler = make(rule)
+    factors = []
+    for epoch_loss in losses:
+        factors.append(rule.param_groups[0]["lr"])
+        rule.step()
+        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            scheduler.step(epoch_loss)
+        else:
+            scheduler.step()
+    return {"name": name, "losses": losses, "factors": [float("%.9g" % f) for f in factors]}
 
 
 def lines(entries):
@@ -69,5 +102,20 @@ OPTIMIZERS = [
     optimizer("sgd", lambda p, r: torch.optim.SGD(p, r, momentum=0.9), 0.01),
     optimizer("rmsprop", lambda p, r: torch.optim.RMSprop(p, r, alpha=0.9, eps=1e-7), 0.001),
     optimizer("adam", lambda p, r: torch.optim.Adam(p, r), 0.001),
+    optimizer("sgd", lambda p, r: torch.optim.SGD(p, r, momentum=0.9, weight_decay=0.1), 0.01, 0.1),
+    optimizer("rmsprop", lambda p, r: torch.optim.RMSprop(p, r, alpha=0.9, eps=1e-7, weight_decay=0.1), 0.001, 0.1),
+    optimizer("adam", lambda p, r: torch.optim.Adam(p, r, weight_decay=0.1), 0.001, 0.1),
+    optimizer("adamw", lambda p, r: torch.optim.AdamW(p, r, weight_decay=0.1), 0.001, 0.1),
 ]
-print('{"cells":' + lines(CELLS) + ',\n"optimizers":' + lines(OPTIMIZERS) + "}")
+LOSSES = [loss(0.0, None), loss(0.1, None), loss(0.0, [0.5, 2.0, 1.0, 3.0]), loss(0.2, [0.5, 2.0, 1.0, 3.0])]
+# Falls, by too little and not at all; then twice as long without a lower one as patience allows.
+COURSE = [1.0, 0.7, 0.69999, 0.72, 0.65, 0.66, 0.65, 0.67, 0.68, 0.66, 0.7, 0.64, 0.7, 0.7, 0.7, 0.7]
+SCHEDULES = [
+    schedule("step:3:0.5", lambda o: torch.optim.lr_scheduler.StepLR(o, 3, 0.5), COURSE),
+    schedule("cosine", lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, len(COURSE), 0.01), COURSE),
+    schedule("plateau:2:0.5", lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=2), COURSE),
+    schedule("plateau:0:0.1", lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.1, patience=0, eps=0), COURSE),
+]
+print(
+    '{"cells":' + lines(CELLS) + ',\n"optimizers":' + lines(OPTIMIZERS) + ',\n"losses":' + lines(LOSSES)
+    + ',\n"schedules":' + lines(SCHEDULES) + "}")

@@ -67,19 +67,24 @@ public unsafe class TorchTests
     }
 
     [Theory]
-    [InlineData("sgd")]
-    [InlineData("rmsprop")]
-    [InlineData("adam")]
-    public void Optimizer_makes_the_steps_of_torch(string name)
+    [InlineData("sgd", 0)]
+    [InlineData("rmsprop", 0)]
+    [InlineData("adam", 0)]
+    [InlineData("sgd", 0.1)]
+    [InlineData("rmsprop", 0.1)]
+    [InlineData("adam", 0.1)]
+    [InlineData("adamw", 0.1)]
+    public void Optimizer_makes_the_steps_of_torch(string name, double decay)
     {
-        var golden = Find("optimizers", name);
+        var golden = Golden.GetProperty("optimizers").EnumerateArray().Single(
+            entry => entry.GetProperty("name").GetString() == name && entry.GetProperty("decay").GetDouble() == decay);
         var optimizer = Optimizer.Parse(name);
         Assert.Equal(golden.GetProperty("rate").GetSingle(), optimizer.DefaultLearningRate);
         var weights = new FloatBuffer(5);
         float[] first = [0.5f, -1f, 2f, 0f, -0.25f];
         first.CopyTo(weights.Span);
         var state = new FloatBuffer(5 * optimizer.StateCount);
-        long step = 0;
+        var step = new OptimizerStep(0, optimizer.DefaultLearningRate, 2f, (float)decay);
         foreach (var golds in golden.GetProperty("steps").EnumerateArray())
         {
             var gradient = new FloatBuffer(5);
@@ -87,12 +92,61 @@ public unsafe class TorchTests
             // Half the gradient at a scale of two: clipping enters as a scale.
             foreach (ref float g in gradient.Span)
                 g *= 0.5f;
-            optimizer.Update(
-                weights.Pointer, gradient.Pointer, state.Pointer, 5, 5, optimizer.DefaultLearningRate, 2f, ++step);
-            AssertClose(Floats(golds.GetProperty("weights")), weights.Span, 3e-7f, $"{name} step {step}");
+            step = step with { Number = step.Number + 1 };
+            optimizer.Update(weights.Pointer, gradient.Pointer, state.Pointer, 5, 5, step);
+            AssertClose(Floats(golds.GetProperty("weights")), weights.Span, 3e-7f, $"{name} step {step.Number}");
         }
 
-        Assert.Equal(5, step);
+        Assert.Equal(5, step.Number);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Loss_and_its_gradient_are_those_of_torch(int index)
+    {
+        var golden = Golden.GetProperty("losses")[index];
+        var weights = golden.GetProperty("weights");
+        var loss = new SoftmaxLoss(
+            4, golden.GetProperty("smoothing").GetSingle(),
+            weights.ValueKind == JsonValueKind.Null ? null : Floats(weights));
+        float[] logits = Floats(golden.GetProperty("logits"));
+        int[] labels = [.. golden.GetProperty("labels").EnumerateArray().Select(x => x.GetInt32())];
+        float weight = labels.Sum(loss.Weight);
+        var gradient = new float[logits.Length];
+        double sum = 0;
+        for (int m = 0; m < labels.Length; m++)
+        {
+            var row = logits.AsSpan(4 * m, 4);
+            var (rowLoss, isCorrect) = loss.Run(row, labels[m], 1 / weight, gradient.AsSpan(4 * m, 4));
+            sum += rowLoss;
+            Assert.Equal(row[labels[m]] == logits[(4 * m)..(4 * m + 4)].Max(), isCorrect);
+        }
+
+        // Ours in single precision, PyTorch's in double.
+        Assert.Equal(golden.GetProperty("loss").GetDouble(), sum / weight, 1e-6);
+        AssertClose(Floats(golden.GetProperty("gradient")), gradient, 3e-7f, $"loss {index}");
+    }
+
+    [Theory]
+    [InlineData("step:3:0.5")]
+    [InlineData("cosine")]
+    [InlineData("plateau:2:0.5")]
+    [InlineData("plateau:0:0.1")]
+    public void Schedule_has_the_rates_of_torch(string name)
+    {
+        var golden = Find("schedules", name);
+        var schedule = LearningRateSchedule.Parse(name);
+        Assert.Equal(name, schedule.Name);
+        double[] losses = [.. golden.GetProperty("losses").EnumerateArray().Select(x => x.GetDouble())];
+        float[] factors = [.. Enumerable.Range(0, losses.Length)
+            .Select(epoch => schedule.Factor(epoch, losses.Length, losses[..epoch]))];
+        AssertClose(Floats(golden.GetProperty("factors")), factors, 1e-6f, name);
+        // Within an epoch nothing but the cosine moves.
+        if (name != "cosine")
+            Assert.Equal(factors[7], schedule.Factor(7.9, losses.Length, losses[..7]));
     }
 
     private static TrainingFixture Fixture(JsonElement golden)

@@ -188,10 +188,10 @@ public class TrainingTests
     public void Cosine_schedule_rises_then_falls_to_its_floor()
     {
         var schedule = LearningRateSchedule.Parse("cosine:2");
-        Assert.Equal(0.5f, schedule.Factor(1, 10), 1e-6f);
-        Assert.Equal(1f, schedule.Factor(2, 10), 1e-6f);
-        Assert.Equal(0.505f, schedule.Factor(6, 10), 1e-6f);
-        Assert.Equal(0.01f, schedule.Factor(10, 10), 1e-6f);
+        Assert.Equal(0.5f, schedule.Factor(1, 10, []), 1e-6f);
+        Assert.Equal(1f, schedule.Factor(2, 10, []), 1e-6f);
+        Assert.Equal(0.505f, schedule.Factor(6, 10, []), 1e-6f);
+        Assert.Equal(0.01f, schedule.Factor(10, 10, []), 1e-6f);
     }
 
     [Fact]
@@ -229,7 +229,7 @@ public class TrainingTests
     /// <summary>
     /// A pulse in each of two channels, in noise; the class is the channel of the first. Lengths 8 to 20.
     /// </summary>
-    private static SequenceDataset Pulses(int count, ulong seed)
+    internal static SequenceDataset Pulses(int count, ulong seed)
     {
         var random = new TrainerRandom(seed);
         var sequences = new Sequence[count];
@@ -256,6 +256,8 @@ public class TrainingTests
 
     private sealed record Explosion(int CalmEpochs) : LearningRateSchedule
     {
-        public override float Factor(double epoch, int epochs) => epoch < CalmEpochs ? 1f : 1e33f;
+        public override string Name => "explosion";
+
+        public override float Factor(double epoch, int epochs, IReadOnlyList<double> losses) => epoch < CalmEpochs ? 1f : 1e33f;
     }
 }

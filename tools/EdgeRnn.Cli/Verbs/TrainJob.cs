@@ -44,6 +44,18 @@ internal sealed record TrainJob
     /// <inheritdoc cref="TrainingOptions.Schedule"/>
     public LearningRateSchedule Schedule { get; init; } = new CosineSchedule();
 
+    /// <inheritdoc cref="TrainingOptions.WeightDecay"/>
+    public float? WeightDecay { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Accumulate"/>
+    public int Accumulate { get; init; } = 1;
+
+    /// <inheritdoc cref="TrainingOptions.LabelSmoothing"/>
+    public float LabelSmoothing { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.ClassWeights"/>
+    public ClassWeights? ClassWeights { get; init; }
+
     /// <inheritdoc cref="TrainingOptions.ClipNorm"/>
     public float ClipNorm { get; init; } = 1f;
 
@@ -95,6 +107,10 @@ internal sealed record TrainJob
         Optimizer = Optimizer,
         LearningRate = LearningRate,
         Schedule = Schedule,
+        WeightDecay = WeightDecay,
+        Accumulate = Accumulate,
+        LabelSmoothing = LabelSmoothing,
+        ClassWeights = ClassWeights,
         ClipNorm = ClipNorm,
         Patience = Patience,
         Seed = Seed,
@@ -194,12 +210,11 @@ internal sealed record TrainJob
             ["optimizer"] = options.Optimizer.GetType().Name.ToLowerInvariant(),
             ["learning_rate"] = options.LearningRate ?? options.Optimizer.DefaultLearningRate,
             ["momentum"] = (options.Optimizer as Sgd)?.Momentum,
-            ["schedule"] = options.Schedule switch
-            {
-                CosineSchedule { WarmUpEpochs: > 0 } c => $"cosine:{c.WarmUpEpochs}",
-                CosineSchedule => "cosine",
-                _ => "constant",
-            },
+            ["schedule"] = options.Schedule.Name,
+            ["weight_decay"] = options.WeightDecay ?? options.Optimizer.DefaultWeightDecay,
+            ["accumulate"] = options.Accumulate,
+            ["label_smoothing"] = options.LabelSmoothing,
+            ["class_weights"] = options.ClassWeights?.ToString(),
             ["clip_norm"] = options.ClipNorm,
             ["patience"] = options.Patience,
             ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),

@@ -31,13 +31,27 @@ internal static class TrainVerb
         var batch = SharedOptions.Whole(
             "--batch", "Sequences a step [default: 128, fewer where an epoch would have fewer than 20 steps]", 1,
             1 << 20);
-        var optimizer = SharedOptions.Named("--optimizer", "NAME", "sgd, rmsprop or adam.", "adam", Optimizer.Parse);
+        var optimizer = SharedOptions.Named("--optimizer", "NAME", "sgd, rmsprop, adam or adamw.", "adam", Optimizer.Parse);
         var learningRate = SharedOptions.Number(
             "--learning-rate", "Largest learning rate [default: 0.001, for sgd 0.01]", 1e-9f, 999);
         var momentum = SharedOptions.Number("--momentum", "Momentum of sgd [default: 0.9]", 0, 0.9999f);
         var schedule = SharedOptions.Named(
-            "--schedule", "NAME", "Learning rate over time: constant, cosine, or cosine:N with N epochs of warm-up.",
+            "--schedule", "NAME", "Learning rate over time: constant; step:N[:F], times F (0.1) every N epochs; cosine[:N], with N epochs of "
+                + "warm-up; plateau[:N[:F]], times F (0.5) when N (5) epochs brought no lower loss.",
             "cosine", LearningRateSchedule.Parse);
+        var decay = SharedOptions.Number(
+            "--weight-decay", "How far weights are drawn to 0 [default: 0, for adamw 0.01]", 0, 0.9999f);
+        var accumulate = SharedOptions.Whole(
+            "--accumulate", "Batches whose gradients make one step, where a larger batch needs too much memory.", 1,
+            1 << 20, 1);
+        var smoothing = SharedOptions.Number(
+            "--label-smoothing", "Part of the target spread over all classes [default: 0]", 0, 0.99f);
+        var classWeights = new Option<ClassWeights?>("--class-weights")
+        {
+            HelpName = "WEIGHTS",
+            Description = "How much classes count: balanced, or numbers as in rest=0.5,swipe=2 [default: all 1]",
+            CustomParser = result => SharedOptions.Parsed(result, ClassWeights.Parse),
+        };
         var clip = SharedOptions.Number(
             "--clip-norm", "Longer gradients are shortened to this norm; 0 leaves them [default: 1]", 0, 1e9f);
         var patience = SharedOptions.Whole(
@@ -77,8 +91,9 @@ internal static class TrainVerb
         var json = SharedOptions.Json();
         var command = new Command("train", "Train a network on labelled sequences.")
         {
-            data, validation, test, net, epochs, batch, optimizer, learningRate, momentum, schedule, clip, patience,
-            normalise, augment, stream, hop, threshold, folds, seed, threads, output, force, json,
+            data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
+            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, threshold, folds, seed, threads,
+            output, force, json,
         };
         command.Validators.Add(result =>
         {
@@ -105,6 +120,10 @@ internal static class TrainVerb
                     Optimizer.Parse(parsed.GetRequiredValue(optimizer)), parsed.GetValue(momentum)),
                 LearningRate = parsed.GetValue(learningRate),
                 Schedule = LearningRateSchedule.Parse(parsed.GetRequiredValue(schedule)),
+                WeightDecay = parsed.GetValue(decay),
+                Accumulate = parsed.GetValue(accumulate),
+                LabelSmoothing = parsed.GetValue(smoothing) ?? 0,
+                ClassWeights = parsed.GetValue(classWeights),
                 ClipNorm = parsed.GetValue(clip) ?? 1f,
                 Patience = parsed.GetValue(patience),
                 Normalise = ParseNormalisation(parsed.GetRequiredValue(normalise)),

@@ -8,6 +8,9 @@ internal readonly record struct ParameterBlock(string Name, int Offset, int Rows
     /// <summary>Elements.</summary>
     public int Length => Rows * Columns;
 
+    /// <summary>Whether inputs are multiplied by it, unlike a bias.</summary>
+    public bool IsWeight => Name.StartsWith("weight", StringComparison.Ordinal);
+
     /// <summary>The elements among all of a network's.</summary>
     public Span<float> Of(Span<float> parameters) => parameters.Slice(Offset, Length);
 }

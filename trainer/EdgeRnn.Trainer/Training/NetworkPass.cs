@@ -1,4 +1,3 @@
-using EdgeRnn.Quantization;
 using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Numerics;
 
@@ -11,9 +10,11 @@ internal sealed unsafe class NetworkPass
     private readonly FloatBuffer[] _gradients;
     private readonly int _firstTrained;
     private readonly int _classes;
+    private readonly SoftmaxLoss _loss;
 
-    public NetworkPass(Network network, PackedBatch batch)
+    public NetworkPass(Network network, PackedBatch batch, SoftmaxLoss? loss = null)
     {
+        _loss = loss ?? new(network.OutputSize);
         Batch = batch;
         _classes = network.OutputSize;
         _layers = [.. network.Layers.Select(layer => layer.CreatePass(batch, network.Parameters))];
@@ -49,8 +50,8 @@ internal sealed unsafe class NetworkPass
     }
 
     /// <summary>
-    /// Cross-entropy of the softmax of the logits, summed over sequences, and the count of those whose largest logit is
-    /// right; the gradient softmax - onehot, times <paramref name="scale"/>, goes to <see cref="LogitGradient"/>.
+    /// The loss, summed over sequences, and the count of those whose largest logit is right; the gradient times
+    /// <paramref name="scale"/> goes to <see cref="LogitGradient"/>.
     /// </summary>
     public (double Loss, int Correct) CrossEntropy(float scale)
     {
@@ -58,26 +59,10 @@ internal sealed unsafe class NetworkPass
         int correct = 0;
         for (int m = 0; m < Batch.Sequences; m++)
         {
-            var logits = Logits.Slice(m * _classes, _classes);
-            var gradient = LogitGradient.Slice(m * _classes, _classes);
-            int label = Batch.Labels[m];
-            float largest = logits[0];
-            int predicted = 0;
-            for (int k = 1; k < _classes; k++)
-            {
-                if (logits[k] > largest)
-                    (largest, predicted) = (logits[k], k);
-            }
-
-            double sum = 0;
-            for (int k = 0; k < _classes; k++)
-                sum += gradient[k] = Activations.Exp(MathF.Max(logits[k] - largest, -87f));
-            float factor = scale / (float)sum;
-            for (int k = 0; k < _classes; k++)
-                gradient[k] *= factor;
-            gradient[label] -= scale;
-            loss += Math.Log(sum) - (logits[label] - largest);
-            correct += predicted == label ? 1 : 0;
+            var row = new Range(m * _classes, (m + 1) * _classes);
+            var (rowLoss, isCorrect) = _loss.Run(Logits[row], Batch.Labels[m], scale, LogitGradient[row]);
+            loss += rowLoss;
+            correct += isCorrect ? 1 : 0;
         }
 
         return (loss, correct);

@@ -17,21 +17,22 @@ internal sealed unsafe class ParameterUpdate
     private readonly FloatBuffer _state;
     private readonly PackedWeights[] _packed;
     private readonly double[] _squares;
+    private readonly (int First, int End, float Decay)[] _segments;
     private readonly float _clipNorm;
     private readonly int _slice;
     private readonly Action<int> _reduceAction;
     private readonly Action<int> _updateAction;
     private readonly Action<int> _packAction;
-    private float _rate;
-    private float _scale;
-    private long _step;
+    private OptimizerStep _step;
 
-    public ParameterUpdate(Network network, Optimizer optimizer, float clipNorm, ShardThreads threads)
+    public ParameterUpdate(Network network, TrainingOptions options, ShardThreads threads)
     {
+        var optimizer = options.Optimizer;
         _network = network;
         _optimizer = optimizer;
         _threads = threads;
-        _clipNorm = clipNorm;
+        _clipNorm = options.ClipNorm;
+        _segments = Segments(network, options.WeightDecay ?? optimizer.DefaultWeightDecay);
         _gradients = [.. Enumerable.Range(0, threads.Count).Select(_ => new FloatBuffer(network.ParameterCount))];
         _state = new((long)optimizer.StateCount * network.ParameterCount);
         _packed = [.. network.Layers.SelectMany(layer => layer.Packed)];
@@ -56,12 +57,27 @@ internal sealed unsafe class ParameterUpdate
         double norm = Math.Sqrt(_squares.Sum());
         if (!double.IsFinite(norm))
             return false;
-        _rate = rate;
-        _scale = _clipNorm > 0 && norm > _clipNorm ? (float)(_clipNorm / norm) : 1f;
-        _step++;
+        float scale = _clipNorm > 0 && norm > _clipNorm ? (float)(_clipNorm / norm) : 1f;
+        _step = new(_step.Number + 1, rate, scale, 0);
         _threads.Run(_updateAction);
         _threads.Run(_packAction);
         return true;
+    }
+
+    // Runs of parameters with the same decay: biases have none.
+    private static (int First, int End, float Decay)[] Segments(Network network, float decay)
+    {
+        var segments = new List<(int First, int End, float Decay)>();
+        foreach (var block in network.Layers.SelectMany(layer => layer.Parameters))
+        {
+            float its = block.IsWeight ? decay : 0;
+            if (segments.Count > 0 && segments[^1].Decay == its)
+                segments[^1] = segments[^1] with { End = block.Offset + block.Length };
+            else
+                segments.Add((block.Offset, block.Offset + block.Length, its));
+        }
+
+        return [.. segments];
     }
 
     private (int First, int Count) Slice(int thread)
@@ -92,9 +108,16 @@ internal sealed unsafe class ParameterUpdate
     private void Update(int thread)
     {
         (int first, int count) = Slice(thread);
-        _optimizer.Update(
-            _network.Parameters.Pointer + first, _gradients[0].Pointer + first, _state.Pointer + first,
-            _network.ParameterCount, count, _rate, _scale, _step);
+        foreach (var segment in _segments)
+        {
+            int from = Math.Max(first, segment.First), to = Math.Min(first + count, segment.End);
+            if (from >= to)
+                continue;
+            _optimizer.Update(
+                _network.Parameters.Pointer + from, _gradients[0].Pointer + from, _state.Pointer + from,
+                _network.ParameterCount, to - from, _step with { Decay = segment.Decay });
+        }
+
         foreach (var gradient in _gradients)
             gradient.Span.Slice(first, count).Clear();
     }

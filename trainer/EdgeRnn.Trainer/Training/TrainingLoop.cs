@@ -21,6 +21,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly Normalisation _normalisation;
     private readonly ShardThreads _threads;
     private readonly ParameterUpdate _update;
+    private readonly SoftmaxLoss _loss;
     private readonly NetworkPass[] _passes;
     private readonly Augmenter?[] _augmenters;
     private readonly int[][] _shares;
@@ -32,6 +33,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly float[] _best;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<EpochResult> _epochs = [];
+    private readonly List<double> _losses = [];
     private float _gradientScale;
     private float _learningRate;
     private long _batchNumber;
@@ -50,7 +52,8 @@ internal sealed class TrainingLoop : IDisposable
         int batch = Math.Min(options.BatchSize, train.Count);
         int threads = Math.Min(options.Threads, batch);
         _threads = new(threads);
-        _update = new(network, options.Optimizer, options.ClipNorm, _threads);
+        _update = new(network, options, _threads);
+        _loss = new(network.OutputSize, options.LabelSmoothing, options.ClassWeights?.For(train));
         int share = (batch + threads - 1) / threads;
         int[] lengths = [.. train.Sequences.Select(s => s.Steps).OrderDescending()];
         int rows = lengths.Take(share).Sum();
@@ -59,7 +62,8 @@ internal sealed class TrainingLoop : IDisposable
         _augmenters = [.. Enumerable.Range(0, threads).Select(_ =>
             options.Augment is { } kinds ? new Augmenter(kinds, train, normalisation, options.Seed) : null)];
         // Each thread reserves its own memory, which the system then places near it.
-        _threads.Run(i => _passes[i] = new(network, new PackedBatch(share, lengths[0], rows, network.InputSize)));
+        _threads.Run(i => _passes[i] = new(
+            network, new PackedBatch(share, lengths[0], rows, network.InputSize), _loss));
         _shares = [.. Enumerable.Range(0, threads).Select(_ => new int[share])];
         _shareCounts = new int[threads];
         _results = new (double, int)[threads];
@@ -88,39 +92,48 @@ internal sealed class TrainingLoop : IDisposable
     private StopReason RunEpoch(int epoch, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         double begin = _clock.Elapsed.TotalSeconds;
-        double loss = 0;
+        double loss = 0, weight = 0;
         int correct = 0;
         _epoch = epoch;
         var random = SeededRandom.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
         random.Shuffle(_order.AsSpan());
-        for (int batch = 0; batch < Batches; batch++)
+        for (int batch = 0; batch < Batches; batch += _options.Accumulate)
         {
             if (cancellation.IsCancellationRequested)
                 return StopReason.Cancelled;
-            var indices = _order.AsSpan(batch * _options.BatchSize);
-            indices = indices[..Math.Min(_options.BatchSize, indices.Length)];
-            (double batchLoss, int batchCorrect) = RunBatch(indices);
+            int end = Math.Min(Batches, batch + _options.Accumulate);
+            double stepWeight = WeightOf(Indices(batch, end));
+            _gradientScale = 1f / (float)stepWeight;
+            double stepLoss = 0;
+            for (int b = batch; b < end; b++)
+            {
+                (double batchLoss, int batchCorrect) = RunBatch(Indices(b, b + 1));
+                stepLoss += batchLoss;
+                correct += batchCorrect;
+            }
+
             double done = epoch - 1 + (double)batch / Batches;
             float rate = _options.LearningRate ?? _options.Optimizer.DefaultLearningRate;
-            _learningRate = rate * _options.Schedule.Factor(done, _options.Epochs);
-            if (!double.IsFinite(batchLoss) || !_update.TryStep(_learningRate))
+            _learningRate = rate * _options.Schedule.Factor(done, _options.Epochs, _losses);
+            if (!double.IsFinite(stepLoss) || !_update.TryStep(_learningRate))
                 return StopReason.NotFinite;
-            loss += batchLoss;
-            correct += batchCorrect;
-            Report(progress, epoch, batch + 1, loss, correct, begin, null);
+            loss += stepLoss;
+            weight += stepWeight;
+            Report(progress, epoch, end, loss / weight, correct, begin, null);
         }
 
         double trained = _clock.Elapsed.TotalSeconds - begin;
         double count = _train.Count;
-        var result = Validate(epoch, loss / count, correct / count, begin, count / trained);
+        var result = Validate(epoch, loss / weight, correct / count, begin, count / trained);
         _epochs.Add(result);
+        _losses.Add(result.ValidationLoss ?? result.Loss);
         if (_bestEpoch == 0 || IsBetter(result, _epochs[_bestEpoch - 1]))
         {
             _bestEpoch = epoch;
             _network.Parameters.Span.CopyTo(_best);
         }
 
-        Report(progress, epoch, Batches, loss, correct, begin, result);
+        Report(progress, epoch, Batches, loss / weight, correct, begin, result);
         bool outOfPatience = _options.Patience > 0 && epoch - _bestEpoch >= _options.Patience;
         return outOfPatience ? StopReason.NoImprovement : StopReason.Finished;
     }
@@ -143,10 +156,24 @@ internal sealed class TrainingLoop : IDisposable
         };
     }
 
+    /// <summary>Sequences from one batch of this epoch to before another.</summary>
+    private Span<int> Indices(int batch, int end)
+    {
+        int first = batch * _options.BatchSize;
+        return _order.AsSpan(first, (int)Math.Min((long)end * _options.BatchSize, _order.Length) - first);
+    }
+
+    private double WeightOf(ReadOnlySpan<int> indices)
+    {
+        double sum = 0;
+        foreach (int i in indices)
+            sum += _loss.Weight(_train.Sequences[i].Label);
+        return sum;
+    }
+
     private (double Loss, int Correct) RunBatch(Span<int> indices)
     {
         Deal(indices);
-        _gradientScale = 1f / indices.Length;
         _batchNumber++;
         _threads.Run(_runShare);
         double loss = 0;
@@ -206,7 +233,7 @@ internal sealed class TrainingLoop : IDisposable
         var remaining = TimeSpan.FromSeconds(now / done * (_options.Epochs - done));
         double samplesPerSecond = completed?.SamplesPerSecond ?? samples / Math.Max(1e-9, now - begin);
         progress.Report(new(
-            epoch, _options.Epochs, batch, Batches, loss / samples, (double)correct / samples, samplesPerSecond,
+            epoch, _options.Epochs, batch, Batches, loss, (double)correct / samples, samplesPerSecond,
             remaining, completed));
     }
 }

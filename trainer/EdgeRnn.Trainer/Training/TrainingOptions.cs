@@ -2,58 +2,6 @@ using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Trainer.Training;
 
-/// <summary>How the learning rate changes during a run.</summary>
-public abstract record LearningRateSchedule
-{
-    /// <summary>Factor of the learning rate.</summary>
-    /// <param name="epoch">Epochs done so far, with a fraction.</param>
-    /// <param name="epochs">Epochs of the run.</param>
-    public abstract float Factor(double epoch, int epochs);
-
-    /// <summary>The schedule of this name: <c>constant</c> or <c>cosine[:warm-up epochs]</c>.</summary>
-    /// <exception cref="UserException">There is none of this name.</exception>
-    public static LearningRateSchedule Parse(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        if (name == "constant")
-            return new ConstantSchedule();
-        if (name == "cosine")
-            return new CosineSchedule();
-        if (name.StartsWith("cosine:", StringComparison.Ordinal)
-            && float.TryParse(name.AsSpan(7), System.Globalization.CultureInfo.InvariantCulture, out float warmUp)
-            && warmUp is >= 0 and < 1000)
-        {
-            return new CosineSchedule(warmUp);
-        }
-
-        throw new UserException(
-            $"'{name}' is not a learning-rate schedule; use constant, cosine, or cosine:1 for a warm-up epoch.");
-    }
-}
-
-/// <summary>The same rate throughout.</summary>
-public sealed record ConstantSchedule : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override float Factor(double epoch, int epochs) => 1f;
-}
-
-/// <summary>
-/// Up in a straight line over the warm-up, then down half a cosine to <paramref name="Floor"/>: Loshchilov and Hutter
-/// (2017).
-/// </summary>
-public sealed record CosineSchedule(float WarmUpEpochs = 0, float Floor = 0.01f) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override float Factor(double epoch, int epochs)
-    {
-        if (epoch < WarmUpEpochs)
-            return (float)Math.Max(Floor, epoch / WarmUpEpochs);
-        double progress = Math.Clamp((epoch - WarmUpEpochs) / Math.Max(1e-9, epochs - WarmUpEpochs), 0, 1);
-        return (float)(Floor + (1 - Floor) * 0.5 * (1 + Math.Cos(Math.PI * progress)));
-    }
-}
-
 /// <summary>How <see cref="Network.Fit"/> trains.</summary>
 public sealed record TrainingOptions
 {
@@ -71,6 +19,21 @@ public sealed record TrainingOptions
 
     /// <summary>How the learning rate changes.</summary>
     public LearningRateSchedule Schedule { get; init; } = new CosineSchedule();
+
+    /// <summary>
+    /// How far weights (not biases) are drawn to 0: by AdamW directly, by the others through the gradient; null for the
+    /// optimizer's own, which is 0.01 for AdamW and 0 for the others.
+    /// </summary>
+    public float? WeightDecay { get; init; }
+
+    /// <summary>Batches whose gradients make one step, for batches that would not fit into memory.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>Part of the target that is spread over all classes; 0 for none.</summary>
+    public float LabelSmoothing { get; init; }
+
+    /// <summary>How much the classes count; null for the same weight for every sequence.</summary>
+    public ClassWeights? ClassWeights { get; init; }
 
     /// <summary>Gradients longer than this are shortened to it; 0 leaves them.</summary>
     public float ClipNorm { get; init; } = 1f;
@@ -106,6 +69,14 @@ public sealed record TrainingOptions
         Require(Threads is >= 1 and <= 256, $"The number of threads must be from 1 to 256, not {Threads}.");
         Require(LearningRate is null or (> 0 and < 1000), $"The learning rate must be positive, not {LearningRate}.");
         Require(ClipNorm >= 0, $"The clipping norm must be 0 (none) or positive, not {ClipNorm}.");
+        Require(
+            WeightDecay is null or (>= 0 and < 1),
+            $"The weight decay must be from 0 to below 1, not {WeightDecay}.");
+        Require(
+            Accumulate is >= 1 and <= 1 << 20,
+            $"Gradients are accumulated over 1 to {1 << 20} batches, not {Accumulate}.");
+        Require(
+            LabelSmoothing is >= 0 and < 1, $"Label smoothing must be from 0 to below 1, not {LabelSmoothing}.");
         Require(Patience >= 0, $"The patience must be 0 (never stop early) or more epochs, not {Patience}.");
         Require(
             ValidationFraction is >= 0 and <= 0.9,
