@@ -17,7 +17,7 @@ public sealed partial class Network
     /// <param name="progress">Told after each batch and epoch, on the calling thread.</param>
     /// <param name="cancellation">Ends the run after the batch at hand.</param>
     /// <exception cref="UserException">
-    /// Data that does not fit the network, or a loss that is NaN in the first epoch.
+    /// Data that does not fit the network, classes or channels that nothing can be learnt of, or a loss that is NaN in the first epoch.
     /// </exception>
     public History Fit(
         SequenceDataset train, TrainingOptions? options = null, IProgress<TrainingProgress>? progress = null,
@@ -33,6 +33,7 @@ public sealed partial class Network
         validation = validation?.AlignedTo(train);
         if (validation is not null)
             Check(validation);
+        train.RefuseUntrainable(options.Normalisation);
         Normalisation = Normalisation.Measure(train, options.Normalisation);
         Initialise(options.Seed);
         using var loop = new TrainingLoop(this, train, validation, Normalisation, options);

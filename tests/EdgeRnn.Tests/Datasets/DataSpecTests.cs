@@ -20,7 +20,7 @@ public sealed class DataSpecTests : IDisposable
     [InlineData("gestures", "data 'gestures' begins with no known kind", "csv:DIR")]
     [InlineData("wav:recordings", "begins with no known kind", "idx:DIR/train")]
     [InlineData("csv:", "names nothing after the colon", "csv:DIR")]
-    [InlineData("csv:x?windows=3", "csv knows no option 'windows'", "window, hop, channels, group, rate, count")]
+    [InlineData("csv:x?windows=3", "csv knows no option 'windows'", "window, hop, channels, group, label, time")]
     [InlineData("ts:x?window=3", "ts knows no option 'window'", "it knows rate, count")]
     [InlineData("csv:x?window", "option 'window' has no value", "window=VALUE")]
     [InlineData("csv:x?window=3&window=4", "option 'window' is there twice", "leave one")]

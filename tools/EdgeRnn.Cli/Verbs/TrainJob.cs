@@ -23,6 +23,9 @@ internal sealed record TrainJob
     /// <summary>What the best epoch is chosen on.</summary>
     public Validation Validation { get; init; } = new(null, 0);
 
+    /// <summary>Whether what judges may have groups of the training data.</summary>
+    public bool AllowSharedGroups { get; init; }
+
     /// <summary>Data looked at once, at the end.</summary>
     public DataSpec? Test { get; init; }
 
@@ -131,7 +134,9 @@ internal sealed record TrainJob
         using var files = new TrainedFiles(folder, force);
         var data = terminal.Load(Data);
         var test = Test is null ? null : terminal.Load(Test).AlignedTo(data);
-        var (train, validation) = Validation.Apply(data, Seed, terminal);
+        if (test is not null)
+            Leaks.Check(test, "--test", data, AllowSharedGroups, terminal);
+        var (train, validation) = Validation.Apply(data, Seed, AllowSharedGroups, terminal);
         var network = NetworkFor(data);
         if (network.OutputSize != data.Labels.Count)
         {

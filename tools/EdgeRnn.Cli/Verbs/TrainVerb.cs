@@ -80,6 +80,14 @@ internal static class TrainVerb
             "--threshold", "On a stream, a label whose score is lower is reported as none [default: 0]", 0, 1);
         var folds = SharedOptions.Whole(
             "--folds", "Cross-validate in so many folds instead: writes nothing, needs no --out.", 2, 1000);
+        var byGroup = new Option<bool>("--leave-one-group-out")
+        {
+            Description = "Cross-validate by training without each group (person or recording) in turn.",
+        };
+        var allowSharedGroups = new Option<bool>("--allow-shared-groups")
+        {
+            Description = "Judge by groups that are in the training data as well; the accuracy flatters then.",
+        };
         var seed = SharedOptions.Seed();
         var threads = SharedOptions.Threads();
         var output = new Option<string?>("--out")
@@ -92,12 +100,15 @@ internal static class TrainVerb
         var command = new Command("train", "Train a network on labelled sequences.")
         {
             data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
-            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, threshold, folds, seed, threads,
-            output, force, json,
+            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, threshold, folds, byGroup,
+            allowSharedGroups, seed, threads, output, force, json,
         };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(output) is null && result.GetResult(folds) is null)
+            bool isByGroup = result.GetResult(byGroup) is not null;
+            if (isByGroup && result.GetResult(folds) is not null)
+                result.AddError("--leave-one-group-out and --folds exclude each other; leave one");
+            if (result.GetValue(output) is null && result.GetResult(folds) is null && !isByGroup)
                 result.AddError("--out is missing; name the folder that the model goes to");
             bool areImages = result.GetResult(data)?.Tokens is [{ Value: { } spec }]
                 && spec.StartsWith("idx:", StringComparison.Ordinal);
@@ -112,6 +123,7 @@ internal static class TrainVerb
             {
                 Data = parsed.GetRequiredValue(data)!,
                 Validation = Validation.Parse(parsed.GetValue(validation)),
+                AllowSharedGroups = parsed.GetValue(allowSharedGroups),
                 Test = parsed.GetValue(test),
                 Net = parsed.GetValue(net),
                 Epochs = parsed.GetValue(epochs),
@@ -135,9 +147,12 @@ internal static class TrainVerb
                 Threads = parsed.GetValue(threads),
             };
             var terminal = new Terminal(parsed, parsed.GetValue(json));
-            return Task.FromResult(parsed.GetValue(folds) is { } count
-                ? CrossValidation.Run(job, count, terminal, cancellation)
-                : job.Run(parsed.GetRequiredValue(output)!, parsed.GetValue(force), terminal, cancellation));
+            int result = parsed.GetValue(folds) is { } count
+                ? CrossValidation.InFolds(job, count, terminal, cancellation)
+                : parsed.GetValue(byGroup)
+                    ? CrossValidation.ByGroup(job, terminal, cancellation)
+                    : job.Run(parsed.GetRequiredValue(output)!, parsed.GetValue(force), terminal, cancellation);
+            return Task.FromResult(result);
         });
         return command;
     }
@@ -166,16 +181,23 @@ internal sealed record Validation(DataSpec? Spec, double Part)
     }
 
     /// <summary>The data to train on and those to choose on.</summary>
+    /// <exception cref="UserException">Both have sequences of one group, and may not.</exception>
     public (SequenceDataset Train, SequenceDataset? Validation) Apply(
-        SequenceDataset data, ulong seed, Terminal terminal)
+        SequenceDataset data, ulong seed, bool allowSharedGroups, Terminal terminal)
     {
         if (Spec is not null)
-            return (data, terminal.Load(Spec).AlignedTo(data));
+        {
+            var given = terminal.Load(Spec).AlignedTo(data);
+            Leaks.Check(given, "--validation", data, allowSharedGroups, terminal);
+            return (data, given);
+        }
+
         if (Part == 0)
             return (data, null);
         var (train, validation) = data.Split(Part, seed);
         foreach (string warning in train.Warnings.Concat(validation.Warnings).Except(data.Warnings).Distinct())
             terminal.Say($"note: {warning}");
+        Leaks.Say(validation, "the validation part", train, terminal);
         return (train, validation);
     }
 

@@ -1,11 +1,14 @@
+using System.Globalization;
+
 namespace EdgeRnn.Trainer.Datasets;
 
 /// <summary>What a <c>csv:</c> data spec may ask for.</summary>
+/// <param name="Columns">What to read of each file.</param>
 /// <param name="Window">Steps of a window that recordings are cut into; null for one sequence per recording.</param>
 /// <param name="Hop">Steps from one window to the next.</param>
-/// <param name="Channels">Columns to read, in this order; null for all of the first file.</param>
-/// <param name="GroupColumn">A column that names what a split keeps together; null to keep files together.</param>
-internal sealed record CsvOptions(int? Window, int Hop, string[]? Channels, string? GroupColumn)
+/// <param name="GapSeconds">A longer pause ends a recording; null for some usual intervals.</param>
+/// <param name="ResampleHz">Steps a second after resampling; null to take rows as they are.</param>
+internal sealed record CsvOptions(CsvColumns Columns, int? Window, int Hop, double? GapSeconds, double? ResampleHz)
 {
     public static CsvOptions From(DataSpec spec)
     {
@@ -16,115 +19,214 @@ internal sealed record CsvOptions(int? Window, int Hop, string[]? Channels, stri
         if (channels is not null && (channels.Contains("") || channels.Distinct().Count() < channels.Length))
             throw spec.BadOption("channels", "names of columns separated by commas, each once");
         string? group = spec.Option("group");
+        var (time, unit) = Time(spec.Option("time"));
+        var columns = new CsvColumns(channels, group == "file" ? null : group, spec.Option("label"), time, unit);
+        string[] parts = [.. columns.Others, .. channels ?? []];
+        if (parts.Distinct().Count() < parts.Length)
+            throw spec.BadOption(
+                new[] { "label", "time", "group" }.First(key => spec.Option(key) is not null),
+                "a column that is none of the others named");
         int hop = spec.Integer("hop", 1, int.MaxValue) ?? window ?? 1;
-        return new(window, hop, channels, group == "file" ? null : group);
+        double? gap = spec.Number("gap", 1e-9, 1e9), resample = spec.Number("resample", 1e-6, 1e9);
+        foreach (string key in new[] { "gap", "resample" })
+        {
+            if (spec.Option(key) is not null && time is null)
+                throw spec.BadOption(key, $"a column of times as well; write time=COLUMN&{key}=X");
+        }
+        if (resample is not null && spec.Option("rate") is not null)
+            throw spec.BadOption("rate", "either rate or resample; leave one");
+        return new(columns, window, hop, gap, resample);
     }
+
+    /// <summary><c>COLUMN[:s|ms|us]</c></summary>
+    private static (string? Column, double Unit) Time(string? text) => text switch
+    {
+        null => (null, 1),
+        _ when text.EndsWith(":us", StringComparison.Ordinal) => (text[..^3], 1e-6),
+        _ when text.EndsWith(":ms", StringComparison.Ordinal) => (text[..^3], 1e-3),
+        _ when text.EndsWith(":s", StringComparison.Ordinal) => (text[..^2], 1),
+        _ => (text, 1),
+    };
 }
 
 /// <summary>
-/// A folder of CSV recordings. The label is the sub-folder's name, or the file's stem when files lie directly in the
-/// folder. Long recordings are cut into windows; a rest shorter than a window is dropped and reported.
+/// CSV recordings. Of a folder, the label is the sub-folder's name, or the file's stem when files lie directly in it;
+/// with a label column, of a folder or a single file, it is the cell. A recording ends where the label or the group
+/// changes or time has a gap; long ones are cut into windows. A rest shorter than a window is dropped and reported.
 /// </summary>
-internal sealed class CsvFolder(string folder, CsvOptions options)
+internal sealed class CsvFolder(string path, CsvOptions options)
 {
-    private readonly List<Sequence> _sequences = [];
+    // A clock so much slower than the rate asked for is in another unit, most likely.
+    private const double MostStepsPerRow = 100;
+
+    private readonly List<(ReadOnlyMemory<float> Values, int Steps, string Label, string Group)> _windows = [];
     private readonly List<string> _warnings = [];
+    private readonly bool _isFile = File.Exists(path);
     private string[]? _channels;
     private string _firstFile = "";
     private int _droppedSteps;
     private int _filesWithRest;
     private int _longestRun;
+    private int _gaps;
+    private int _unlabelled;
+    private double _highestRate;
 
     public SequenceDataset Load()
     {
-        if (!Directory.Exists(folder))
+        if (_isFile && options.Columns.Label is null)
             throw new UserException(
-                $"{folder} is not a folder; csv: reads a folder of recordings, in sub-folders named like their " +
+                $"{path} is a file; name the column of its classes with label=COLUMN, or a folder with a sub-folder " +
+                "for each.");
+        if (!_isFile && !Directory.Exists(path))
+            throw new UserException(
+                $"{path} is not a folder; csv: reads a folder of recordings, in sub-folders named like their " +
                 "labels.");
-        var files = Find();
-        string[] labels = [.. files.Select(f => f.Label).Distinct().Order(StringComparer.Ordinal)];
-        foreach (var (path, label) in files)
-            Add(path, Array.IndexOf(labels, label));
-        if (_sequences.Count == 0)
+        var files = _isFile ? [(path, "")] : Find();
+        foreach (var (file, label) in files)
+            Add(file, label);
+        if (_windows.Count == 0)
             throw new UserException(
-                $"{folder}: no recording has the {options.Window} steps of a window, the longest has {_longestRun}; " +
-                "choose a smaller window=.");
-        if (_droppedSteps > 0)
+                $"{path}: no recording has the {options.Window ?? 1} steps of a window, the longest has " +
+                $"{_longestRun}; choose a smaller window=.");
+        string[] labels = [.. files.Select(f => f.Label).Concat(_windows.Select(w => w.Label)).Distinct()
+            .Where(label => options.Columns.Label is null || label != "").Order(StringComparer.Ordinal)];
+        Warn(files.Count, labels);
+        Sequence[] sequences = [.. _windows.Select(w => new Sequence(
+            w.Values, w.Steps, Array.BinarySearch(labels, w.Label, StringComparer.Ordinal), w.Group))];
+        string full = Path.GetFullPath(path);
+        string name = _isFile ? Path.GetFileNameWithoutExtension(path)
+            : Path.GetFileName(Path.TrimEndingDirectorySeparator(full));
+        return new(name, _channels!, labels, sequences, (float)(options.ResampleHz ?? 0))
         {
-            _warnings.Add($"{_droppedSteps} rows in {_filesWithRest} of {files.Count} files of {folder} fill no " +
-                "window of " +
-                $"{options.Window} steps and were dropped");
-        }
-        WarnOfSuspects(labels);
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        return new(name, _channels!, labels, _sequences) { Warnings = _warnings };
+            Warnings = _warnings,
+            GroupFolder = options.Columns.Group is null ? full : null,
+        };
     }
 
     /// <summary>All recordings with their labels, in an order that is the same on every machine.</summary>
     private List<(string Path, string Label)> Find()
     {
-        List<(string, string)> direct = [.. Recordings(folder, SearchOption.TopDirectoryOnly)
-            .Select(path => (path, Path.GetFileNameWithoutExtension(path)))];
+        if (options.Columns.Label is not null)
+        {
+            List<(string, string)> all = [.. Recordings(path, SearchOption.AllDirectories).Select(file => (file, ""))];
+            return all.Count > 0 ? all : throw NoRecording();
+        }
+        List<(string, string)> direct = [.. Recordings(path, SearchOption.TopDirectoryOnly)
+            .Select(file => (file, Path.GetFileNameWithoutExtension(file)))];
         List<(string, string)> inFolders = [];
-        foreach (string sub in Directory.GetDirectories(folder).Order(StringComparer.Ordinal))
+        foreach (string sub in Directory.GetDirectories(path).Order(StringComparer.Ordinal))
         {
             string label = Path.GetFileName(sub);
             if (label.StartsWith('.'))
                 continue;
             string[] found = [.. Recordings(sub, SearchOption.AllDirectories)];
             if (found.Length == 0)
-                _warnings.Add($"sub-folder '{label}' of {folder} holds no .csv file and is no class");
-            inFolders.AddRange(found.Select(path => (path, label)));
+                _warnings.Add($"sub-folder '{label}' of {path} holds no .csv file and is no class");
+            inFolders.AddRange(found.Select(file => (file, label)));
         }
         if (direct.Count > 0 && inFolders.Count > 0)
             throw new UserException(
-                $"{folder} holds .csv files both directly ({direct[0].Item1}) and in sub-folders " +
+                $"{path} holds .csv files both directly ({direct[0].Item1}) and in sub-folders " +
                 $"({inFolders[0].Item1}); label them one way.");
         if (direct.Count + inFolders.Count == 0)
-            throw new UserException(
-                $"{folder} holds no .csv file, neither directly nor in sub-folders; put recordings there, or name " +
-                "another folder.");
+            throw NoRecording();
         return direct.Count > 0 ? direct : inFolders;
     }
 
+    private UserException NoRecording() => new(
+        $"{path} holds no .csv file, neither directly nor in sub-folders; put recordings there, or name another " +
+        "folder.");
+
     private static IEnumerable<string> Recordings(string where, SearchOption depth) => Directory
         .EnumerateFiles(where, "*", depth)
-        .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".csv" or ".tsv")
-        .Where(path => !Path.GetFileName(path).StartsWith('.'))
+        .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".csv" or ".tsv")
+        .Where(file => !Path.GetFileName(file).StartsWith('.'))
         .Order(StringComparer.Ordinal);
 
-    private void Add(string path, int label)
+    private void Add(string file, string label)
     {
-        var table = CsvTable.Read(path, options.Channels, options.GroupColumn);
+        var table = CsvTable.Read(file, options.Columns);
         if (_channels is null)
-            (_channels, _firstFile) = (table.Channels, path);
+            (_channels, _firstFile) = (table.Channels, file);
         if (!table.Channels.SequenceEqual(_channels))
-            table = InOrderOfTheFirst(table, path);
+            table = InOrderOfTheFirst(table, file);
 
-        string file = Path.GetRelativePath(folder, path).Replace('\\', '/');
+        double gap = Gap(table, file);
+        string relative = _isFile ? "" : Path.GetRelativePath(path, file).Replace('\\', '/');
         int droppedBefore = _droppedSteps;
-        for (int run = 0; run < table.Runs.Count; run++)
+        for (int i = 0; i < table.Runs.Count; i++)
         {
-            var (first, group) = table.Runs[run];
-            int end = run + 1 < table.Runs.Count ? table.Runs[run + 1].FirstRow : table.Rows;
-            var recording = table.Values.AsMemory(first * _channels.Length, (end - first) * _channels.Length);
-            Cut(recording, label, group ?? file);
+            var run = table.Runs[i];
+            int end = i + 1 < table.Runs.Count ? table.Runs[i + 1].FirstRow : table.Rows;
+            // Row 0 is line 2.
+            string group = run.Group ?? (_isFile ? $"lines {run.FirstRow + 2} to {end + 1}" : relative);
+            if (run.Label == "")
+                _unlabelled += end - run.FirstRow;
+            else
+                AddRun(table, run.FirstRow..end, gap, run.Label ?? label, group);
         }
         _filesWithRest += _droppedSteps > droppedBefore ? 1 : 0;
     }
 
+    private void AddRun(CsvTable table, Range rows, double gap, string label, string group)
+    {
+        int channels = _channels!.Length;
+        var values = table.Values.AsMemory(0, table.Rows * channels);
+        if (table.Times.IsEmpty)
+        {
+            Cut(values[(rows.Start.Value * channels)..(rows.End.Value * channels)], label, group);
+            return;
+        }
+        var stretches = TimeAxis.Stretches(table.Times.Span[rows], gap);
+        _gaps += stretches.Count - 1;
+        foreach (var stretch in stretches)
+        {
+            int first = rows.Start.Value + stretch.Start.Value, end = rows.Start.Value + stretch.End.Value;
+            var recording = values[(first * channels)..(end * channels)];
+            Cut(options.ResampleHz is { } rate
+                ? TimeAxis.Resample(recording.Span, table.Times.Span[first..end], rate)
+                : recording, label, group);
+        }
+    }
+
+    /// <summary>Seconds that no recording of the file pauses for; refuses times of another unit.</summary>
+    private double Gap(CsvTable table, string file)
+    {
+        if (table.Times.IsEmpty)
+            return 0;
+        double interval = TimeAxis.UsualInterval(table.Times.Span);
+        if (interval == 0 && table.Rows > 1)
+            throw new UserException(
+                $"{file}: the times in column '{options.Columns.Time}' never rise, expected them to; name another " +
+                "column with time=.");
+        double gap = options.GapSeconds ?? TimeAxis.GapIntervals * interval;
+        if (options.ResampleHz is { } rate && interval > 0)
+        {
+            double span = table.Times.Span[^1] - table.Times.Span[0];
+            if (interval * rate > MostStepsPerRow || span * rate * table.Channels.Length > Array.MaxLength)
+            {
+                string column = options.Columns.Time!;
+                throw new UserException(string.Create(CultureInfo.InvariantCulture,
+                    $"{file}: rows are {interval:G4} s apart by column '{column}', too far for resample={rate}; ") +
+                    $"check its unit (write time={column}:ms for milliseconds, time={column}:us for microseconds).");
+            }
+            _highestRate = Math.Max(_highestRate, 1 / interval);
+        }
+        return gap;
+    }
+
     /// <summary>Columns are matched by name: a logger may write them in another order.</summary>
-    private CsvTable InOrderOfTheFirst(CsvTable table, string path) =>
+    private CsvTable InOrderOfTheFirst(CsvTable table, string file) =>
         table.Channels.Length == _channels!.Length && table.Channels.All(_channels.Contains)
-            ? CsvTable.Read(path, _channels, options.GroupColumn)
+            ? CsvTable.Read(file, options.Columns with { Channels = _channels })
             : throw new UserException(
-                $"{path}, line 1: found {table.Channels.Length} channels ({string.Join(", ", table.Channels)}), " +
+                $"{file}, line 1: found {table.Channels.Length} channels ({string.Join(", ", table.Channels)}), " +
                 "expected the " +
                 $"{_channels.Length} of {_firstFile} ({string.Join(", ", _channels)}); choose common ones with " +
                 "channels=, or move the file away.");
 
     /// <summary>Cuts one recording into windows that share its memory.</summary>
-    private void Cut(ReadOnlyMemory<float> recording, int label, string group)
+    private void Cut(ReadOnlyMemory<float> recording, string label, string group)
     {
         int channels = _channels!.Length, steps = recording.Length / channels;
         int window = options.Window ?? steps;
@@ -132,24 +234,39 @@ internal sealed class CsvFolder(string folder, CsvOptions options)
         int covered = 0;
         for (long start = 0; start + window <= steps; start += options.Window is null ? steps : options.Hop)
         {
-            _sequences.Add(new(recording.Slice((int)start * channels, window * channels), window, label, group));
+            _windows.Add((recording.Slice((int)start * channels, window * channels), window, label, group));
             covered = (int)start + window;
         }
         _droppedSteps += steps - covered;
     }
 
-    /// <summary>What can be read but is seldom meant.</summary>
-    private void WarnOfSuspects(string[] labels)
+    /// <summary>What was left out, and what can be read but is seldom meant.</summary>
+    private void Warn(int files, string[] labels)
     {
+        if (_droppedSteps > 0)
+        {
+            _warnings.Add($"{_droppedSteps} rows in {_filesWithRest} of {files} files of {path} fill no window of " +
+                $"{options.Window} steps and were dropped");
+        }
+        if (_unlabelled > 0)
+            _warnings.Add($"{_unlabelled} rows of {path} have no label and were left out");
+        if (_gaps > 0)
+            _warnings.Add($"the time of {path} has {_gaps} gaps, across which no window goes");
+        if (options.ResampleHz is { } rate && _highestRate > 2 * rate)
+        {
+            _warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{path} was recorded at {_highestRate:G3} Hz and is resampled to {rate:G4} without a filter: what is ") +
+                "faster than half of that folds back");
+        }
         string? clock = _channels!
             .FirstOrDefault(c => c.ToLowerInvariant() is "time" or "timestamp" or "date" or "index");
-        if (options.Channels is null && clock is not null)
+        if (options.Columns.Channels is null && clock is not null)
         {
-            _warnings.Add($"column '{clock}' of {folder} is read as a channel; leave it out with " +
+            _warnings.Add($"column '{clock}' of {path} is read as a channel; leave it out with " +
                 $"channels={string.Join(',', _channels!.Where(c => c != clock))}");
         }
         if (labels.All(l => l.ToLowerInvariant() is "train" or "training" or "test" or "testing" or "validation"))
-            _warnings.Add($"the classes of {folder} are called {string.Join(", ", labels)}; name one of these " +
+            _warnings.Add($"the classes of {path} are called {string.Join(", ", labels)}; name one of these " +
                 "folders if they are parts of a data set");
     }
 }

@@ -1,20 +1,38 @@
 namespace EdgeRnn.Trainer.Datasets;
 
+/// <summary>What to read of a CSV file.</summary>
+/// <param name="Channels">Columns of readings, in this order; null for all that have no other part.</param>
+/// <param name="Group">A column that names what a split keeps together; or null.</param>
+/// <param name="Label">A column that names the class; or null.</param>
+/// <param name="Time">A column of times; or null.</param>
+/// <param name="TimeUnit">Seconds of one unit of the times.</param>
+internal sealed record CsvColumns(
+    string[]? Channels = null, string? Group = null, string? Label = null, string? Time = null, double TimeUnit = 1)
+{
+    /// <summary>The columns that are no channels unless they are chosen.</summary>
+    public IEnumerable<string> Others => new[] { Group, Label, Time }.OfType<string>();
+}
+
+/// <summary>Rows in a row that have equal cells in the group and the label column, where there are such.</summary>
+internal sealed record CsvRun(int FirstRow, string? Group, string? Label);
+
 /// <summary>One CSV file of readings: a header row that names the columns, then a row a step.</summary>
 /// <param name="Channels">Names of the channels, in the order of <paramref name="Values"/>.</param>
 /// <param name="Values"><c>[Rows, Channels]</c></param>
 /// <param name="Rows">Steps.</param>
-/// <param name="Runs">First row and name of each run of equal cells in the group column; else one run.</param>
-internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, List<(int FirstRow, string? Group)> Runs)
+/// <param name="Runs">In the order of the file; at least one.</param>
+/// <param name="Times">Seconds, <c>[Rows]</c>; empty without a time column.</param>
+internal sealed record CsvTable(
+    string[] Channels, float[] Values, int Rows, List<CsvRun> Runs, ReadOnlyMemory<double> Times)
 {
     private const int Skipped = -1;
     private const int GroupCell = -2;
+    private const int LabelCell = -3;
+    private const int TimeCell = -4;
 
-    /// <summary>
-    /// Reads the columns named <paramref name="channels"/>, or all when it is null, and <paramref name="groupColumn"/>.
-    /// </summary>
+    /// <summary>Reads the columns that are asked for.</summary>
     /// <exception cref="UserException">Names file, line, column, what was found, expected, and the remedy.</exception>
-    public static CsvTable Read(string path, string[]? channels, string? groupColumn)
+    public static CsvTable Read(string path, CsvColumns columns)
     {
         var text = TextFile.Read(path).Span;
         var lines = new Lines(text);
@@ -24,19 +42,19 @@ internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, Lis
                 "file.");
         byte separator = Separator(lines.Current);
         string[] header = Header(path, lines.Current, separator);
-        var chosen = channels ?? [.. header.Where(name => name != groupColumn)];
-        var slots = Slots(path, header, chosen, groupColumn);
+        var chosen = columns.Channels ?? [.. header.Where(name => !columns.Others.Contains(name))];
+        var slots = Slots(path, header, chosen, columns);
 
         // A row has a byte per cell at least, so a file of many columns and empty lines reserves no more than its size.
         int mostRows = Math.Min(text.Count((byte)'\n'), text.Length / header.Length) + 1;
-        var rows = new RowParser(path, header, slots, chosen.Length, separator, mostRows);
+        var rows = new RowParser(path, header, slots, chosen.Length, separator, mostRows, columns.TimeUnit);
         while (!lines.OnlyBlanksFollow && lines.MoveNext())
             rows.Add(lines.Current, lines.Number);
         if (rows.Count == 0)
             throw new UserException(
                 $"{path}, line 2: found no row of numbers after the header, expected at least one; fill or remove " +
                 "the file.");
-        return new(chosen, rows.Values, rows.Count, rows.Runs);
+        return new(chosen, rows.Values, rows.Count, rows.Runs, rows.Times);
     }
 
     /// <summary>The most frequent of tab, semicolon and comma.</summary>
@@ -75,9 +93,9 @@ internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, Lis
     }
 
     /// <summary>For each column its place among the chosen channels, or what else becomes of it.</summary>
-    private static int[] Slots(string path, string[] header, string[] chosen, string? groupColumn)
+    private static int[] Slots(string path, string[] header, string[] chosen, CsvColumns columns)
     {
-        foreach (string name in groupColumn is null ? chosen : [.. chosen, groupColumn])
+        foreach (string name in chosen.Concat(columns.Others))
         {
             if (!header.Contains(name))
             {
@@ -88,18 +106,26 @@ internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, Lis
         }
         if (chosen.Length == 0)
             throw new UserException(
-                $"{path}, line 1: found no column besides '{groupColumn}', expected at least one channel; add one.");
+                $"{path}, line 1: found no column besides {string.Join(", ", columns.Others.Select(n => $"'{n}'"))}, " +
+                "expected at least one channel; add one.");
         // IndexOf gives -1, which is Skipped, for a column that was not chosen.
-        return [.. header.Select(name => name == groupColumn ? GroupCell : Array.IndexOf(chosen, name))];
+        return [.. header.Select(name => name == columns.Group ? GroupCell
+            : name == columns.Label ? LabelCell
+            : name == columns.Time ? TimeCell
+            : Array.IndexOf(chosen, name))];
     }
 
     /// <summary>The rows as they are parsed.</summary>
     private sealed class RowParser(
-        string path, string[] header, int[] slots, int channels, byte separator, int mostRows)
+        string path, string[] header, int[] slots, int channels, byte separator, int mostRows, double timeUnit)
     {
+        private readonly double[] _times = new double[slots.Contains(TimeCell) ? mostRows : 0];
+
         public float[] Values { get; } = new float[mostRows * channels];
 
-        public List<(int FirstRow, string? Group)> Runs { get; } = slots.Contains(GroupCell) ? [] : [(0, null)];
+        public ReadOnlyMemory<double> Times => _times.AsMemory(0, Math.Min(Count, _times.Length));
+
+        public List<CsvRun> Runs { get; } = [];
 
         public int Count { get; private set; }
 
@@ -109,13 +135,17 @@ internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, Lis
                 throw new UserException(
                     $"{path}, line {number}: found an empty line, expected {header.Length} cells; remove it.");
             var row = Values.AsSpan(Count * channels, channels);
+            string? group = null, label = null;
             int column = 0;
             for (var cells = new Cells(line, separator); cells.MoveNext() && column < slots.Length; column++)
             {
                 int slot = slots[column];
                 if (slot == GroupCell)
-                    BeginRun(TextFile.Text(cells.Current));
-                else if (slot != Skipped && !TextFile.TryNumber(cells.Current, out row[slot]))
+                    group = TextFile.Text(cells.Current);
+                else if (slot == LabelCell)
+                    label = TextFile.Text(cells.Current);
+                else if (slot == TimeCell ? !TryTime(cells.Current)
+                    : slot != Skipped && !TextFile.TryNumber(cells.Current, out row[slot]))
                     throw BadCell(line, cells.Current, number, column);
             }
             int found = Cells.Count(line, separator);
@@ -123,13 +153,18 @@ internal sealed record CsvTable(string[] Channels, float[] Values, int Rows, Lis
                 throw new UserException(
                     $"{path}, line {number}: found {found} cells, expected {header.Length} " +
                     $"({string.Join(", ", header)}); complete or remove the row.");
+            if (Count == 0 || Runs[^1].Group != group || Runs[^1].Label != label)
+                Runs.Add(new(Count, group, label));
             Count++;
         }
 
-        private void BeginRun(string group)
+        /// <summary>In double precision: milliseconds since 1970 need 41 bits.</summary>
+        private bool TryTime(ReadOnlySpan<byte> cell)
         {
-            if (Runs.Count == 0 || Runs[^1].Group != group)
-                Runs.Add((Count, group));
+            if (!TextFile.TryDouble(cell, out double time))
+                return false;
+            _times[Count] = time * timeUnit;
+            return true;
         }
 
         private UserException BadCell(ReadOnlySpan<byte> line, ReadOnlySpan<byte> cell, int number, int column)

@@ -16,7 +16,7 @@ public sealed class DataSpec
         ["idx-pixels"] = new("idx-pixels:DIR/train", [],
             spec => IdxFiles.Load(spec.Path, rowsAsSteps: false, spec.Count)),
         ["ts"] = new("ts:FILE.ts", ["rate"], spec => new TsFile(spec.Path).Load()),
-        ["csv"] = new("csv:DIR", ["window", "hop", "channels", "group", "rate"],
+        ["csv"] = new("csv:DIR", ["window", "hop", "channels", "group", "label", "time", "resample", "gap", "rate"],
             spec => new CsvFolder(spec.Path, CsvOptions.From(spec)).Load()),
         ["npy"] = new("npy:X.npy,y.npy", ["rate"], spec => NpyPair.Load(spec.Path)),
         ["synthetic"] = new("synthetic:motion", ["part", "seed", "noise"], SyntheticMotion.Load),
@@ -155,8 +155,7 @@ public sealed class DataSpec
         if (empty.Length == 0)
             return data;
         // A single stray label 255 empties hundreds of classes; a few say it as well.
-        string others = empty.Length > 8 ? $" and {empty.Length - 8} more" : "";
-        string warning = $"no sequence of class {string.Join(", ", empty.Take(8))}{others} in '{Text}'";
+        string warning = $"no sequence of class {SequenceDataset.Listed(empty)} in '{Text}'";
         return data with { Warnings = [.. data.Warnings, warning] };
     }
 

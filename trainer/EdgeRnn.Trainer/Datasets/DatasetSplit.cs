@@ -64,6 +64,35 @@ public sealed partial record SequenceDataset
     }
 
     /// <summary>
+    /// Cross-validation by what a new person, or a new recording, will be like: each group in turn is held out and all
+    /// others are trained on.
+    /// </summary>
+    /// <exception cref="UserException">
+    /// Sequences without a group, fewer than two groups, or a class that a single group has: nothing is left to learn
+    /// it from.
+    /// </exception>
+    public IReadOnlyList<(string Group, SequenceDataset Train, SequenceDataset Validation)> LeaveOneGroupOut()
+    {
+        if (Sequences.Any(s => s.Group is null))
+            throw new UserException(
+                $"{Name} has sequences of no group; use csv: data with group=COLUMN, or cross-validate in folds.");
+        string[] groups = [.. Sequences.Select(s => s.Group!).Distinct().Order(StringComparer.Ordinal)];
+        if (groups.Length < 2)
+            throw new UserException($"{Name} has one group, '{groups[0]}', and no other to learn from; add some.");
+        foreach (var ofClass in Sequences.GroupBy(s => s.Label))
+        {
+            if (ofClass.Select(s => s.Group).Distinct().Count() == 1)
+                throw new UserException(
+                    $"Class {Labels[ofClass.Key]} of {Name} is in group '{ofClass.First().Group}' alone, so that " +
+                    "without it nothing is left to learn it from; record it of others too, or name another " +
+                    "column with group=.");
+        }
+        return [.. groups.Select(group => (group,
+            Subset(Enumerable.Range(0, Count).Where(i => Sequences[i].Group != group)),
+            Subset(Enumerable.Range(0, Count).Where(i => Sequences[i].Group == group))))];
+    }
+
+    /// <summary>
     /// What stays together: the sequences of a group, or one sequence without one. The only group of a class is cut, as
     /// one side would otherwise never see the class.
     /// </summary>

@@ -29,6 +29,12 @@ public sealed partial record SequenceDataset(
     /// <summary>What the user should know about how the data were read: rows dropped, classes left empty.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    /// <summary>
+    /// The folder or file that <see cref="Sequence.Group"/> names parts of; null when it names people or the like, who
+    /// are the same in all data.
+    /// </summary>
+    public string? GroupFolder { get; init; }
+
     /// <summary>Number of sequences.</summary>
     public int Count => Sequences.Count;
 

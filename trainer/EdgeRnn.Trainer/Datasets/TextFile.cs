@@ -23,6 +23,10 @@ internal static class TextFile
     public static bool TryNumber(ReadOnlySpan<byte> cell, out float value) =>
         float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && float.IsFinite(value);
 
+    /// <summary>The same in double precision.</summary>
+    public static bool TryDouble(ReadOnlySpan<byte> cell, out double value) =>
+        double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+
     /// <summary>What was found, short enough for a sentence.</summary>
     public static string Quote(ReadOnlySpan<byte> cell)
     {
