@@ -75,6 +75,8 @@ internal static class CommandLine
             RunVerb.Create(),
             BenchVerb.Create(),
             InspectVerb.Create(),
+            KeygenVerb.Create(),
+            SignVerb.Create(),
             StreamCheckVerb.Create(),
         };
         root.Options.OfType<VersionOption>().Single().Action = new PrintVersion();

@@ -7,7 +7,7 @@ namespace EdgeRnn.Trainer;
 public static class AtomicFile
 {
     /// <summary>Writes <paramref name="bytes"/> to <paramref name="path"/>.</summary>
-    /// <inheritdoc cref="Write(string, Action{Stream}, bool)"/>
+    /// <inheritdoc cref="Write(string, Action{Stream}, bool, bool)"/>
     public static void Write(string path, ReadOnlyMemory<byte> bytes, bool overwrite = false) =>
         Write(path, stream => stream.Write(bytes.Span), overwrite);
 
@@ -15,8 +15,9 @@ public static class AtomicFile
     /// <param name="path">The file.</param>
     /// <param name="content">Writes the content; when it throws, nothing is left behind.</param>
     /// <param name="overwrite">Whether a file that exists is replaced.</param>
+    /// <param name="isPrivate">Whether its owner alone may read it, from its first byte on.</param>
     /// <exception cref="UserException">The file exists, or the folder cannot be written.</exception>
-    public static void Write(string path, Action<Stream> content, bool overwrite = false)
+    public static void Write(string path, Action<Stream> content, bool overwrite = false, bool isPrivate = false)
     {
         RefuseExisting(path, overwrite);
         string full = Path.GetFullPath(path);
@@ -24,7 +25,15 @@ public static class AtomicFile
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(full) ?? full);
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                Share = FileShare.None,
+            };
+            if (isPrivate && !OperatingSystem.IsWindows())
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            using (var stream = new FileStream(temporary, options))
             {
                 content(stream);
                 stream.Flush(flushToDisk: true);

@@ -48,12 +48,22 @@ public static class ModelReader
         string path, [NotNullWhen(true)] out RnnModel? model, [NotNullWhen(false)] out string? error)
     {
         model = null;
-        error = ReadFile(path, out byte[] file);
-        if (error is null)
-            TryRead(file, out model, out error);
-        if (error is not null)
+        if (TryReadFile(path, out byte[]? file, out error) && !TryRead(file, out model, out error))
             error = $"{path}: {error}";
         return model is not null;
+    }
+
+    /// <summary>Reads the bytes of a file of at most <see cref="MaxFileBytes"/>, whatever they are.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="file">Its bytes, or null.</param>
+    /// <param name="error">One sentence that begins with the path; or null.</param>
+    public static bool TryReadFile(
+        string path, [NotNullWhen(true)] out byte[]? file, [NotNullWhen(false)] out string? error)
+    {
+        string? reason = ReadFile(path, out byte[] bytes);
+        file = reason is null ? bytes : null;
+        error = reason is null ? null : $"{path}: {reason}";
+        return reason is null;
     }
 
     private static string? Checksum(ReadOnlySpan<byte> file, out uint found)

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using EdgeRnn.Format;
 using EdgeRnn.Runtime;
 using Spectre.Console;
 
@@ -20,34 +20,18 @@ internal static class InspectVerb
         {
             string path = parsed.GetRequiredValue(model);
             var loaded = SharedOptions.LoadModel(path);
-            bool? selfTest = SelfTest(loaded);
+            bool? selfTest = SelfTestRun.Passes(new(loaded));
+            bool signed = ModelSignature.TryFind(File.ReadAllBytes(path), out _, out _);
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             terminal.Result(
-                Describe(loaded, path, selfTest),
-                Facts(loaded, path, selfTest), new Text(""), Layers(loaded), Inputs(loaded));
+                Describe(loaded, path, selfTest, signed),
+                Facts(loaded, path, selfTest, signed), new Text(""), Layers(loaded), Inputs(loaded));
             return selfTest == false ? CommandLine.Failed : CommandLine.Done;
         });
         return command;
     }
 
-    /// <summary>Runs the model's self-test; null when it has none.</summary>
-    private static bool? SelfTest(RnnModel model)
-    {
-        if (model.SelfTest is not { } test)
-            return null;
-        var session = new RnnSession(model);
-        var readings = new float[model.InputSize];
-        var scores = new float[model.Labels.Count];
-        for (int t = 0; t < test.Steps; t++)
-        {
-            test.Readings(model, t, readings);
-            session.Step(readings, scores);
-        }
-
-        return MemoryMarshal.AsBytes<float>(scores).SequenceEqual(test.Scores.Span);
-    }
-
-    private static Grid Facts(RnnModel model, string path, bool? selfTest)
+    private static Grid Facts(RnnModel model, string path, bool? selfTest, bool signed)
     {
         string window = model.StreamMode == StreamMode.Continuous
             ? "continuous, an output a step"
@@ -76,6 +60,8 @@ internal static class InspectVerb
             false => "FAILED: this machine computes other bits than the one that wrote the model",
             null => "none",
         }));
+        if (signed)
+            facts.Add(("signature", "Ed25519; a host with --trust checks whose it is"));
         return Terminal.Facts(facts);
     }
 
@@ -133,7 +119,7 @@ internal static class InspectVerb
         return table;
     }
 
-    private static JsonObject Describe(RnnModel model, string path, bool? selfTest) => new()
+    private static JsonObject Describe(RnnModel model, string path, bool? selfTest, bool signed) => new()
     {
         ["model"] = path,
         ["bytes"] = new FileInfo(path).Length,
@@ -161,6 +147,7 @@ internal static class InspectVerb
             ["tool_version"] = t.ToolVersion,
         },
         ["self_test"] = selfTest switch { true => "passed", false => "failed", null => null },
+        ["signed"] = signed,
     };
 
     private static JsonObject Describe(RnnLayer layer) => new()
