@@ -72,6 +72,7 @@ internal static class CommandLine
             TrainVerb.Create(),
             QuantizeVerb.Create(),
             EvaluateVerb.Create(),
+            ReportVerb.Create(),
             RunVerb.Create(),
             BenchVerb.Create(),
             InspectVerb.Create(),

@@ -15,7 +15,7 @@ public sealed class ChainTests
         using var folder = new CliFolder();
         var result = folder.Train(
             "run", "--validation", "0.2", "--test", "synthetic:motion?part=test&count=60").Works();
-        Assert.Equal(["run", "run/history.csv", "run/model.ernn", "run/options.json"], folder.Entries);
+        Assert.Equal(CliFolder.FilesOfARun, folder.Entries);
         var json = result.Json;
         Assert.Equal(2, json.GetProperty("epochs").GetInt32());
         Assert.Equal(folder["run/model.ernn"], json.GetProperty("model").GetString());
@@ -168,7 +168,7 @@ public sealed class ChainTests
         Assert.Equal("cancelled", result.Json.GetProperty("stopped").GetString());
         Assert.Contains("Stopped on request", result.Error, StringComparison.Ordinal);
         Assert.True(ModelReader.TryLoad(folder["run/model.ernn"], out _, out string? error), error);
-        Assert.Equal(["run", "run/history.csv", "run/model.ernn", "run/options.json"], folder.Entries);
+        Assert.Equal(CliFolder.FilesOfARun, folder.Entries);
     }
 
     [Fact]

@@ -42,6 +42,12 @@ internal sealed class CliFolder : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("edgernn-cli-");
 
+    /// <summary>What a training run leaves in its folder "run".</summary>
+    public static string[] FilesOfARun { get; } =
+    [
+        "run", "run/history.csv", "run/model.ernn", "run/options.json", "run/report.html", "run/result.json",
+    ];
+
     /// <summary>A path in the folder.</summary>
     public string this[string name] => Path.Combine(_folder.FullName, name);
 

@@ -1,9 +1,8 @@
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Report;
 using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Cli;
@@ -11,12 +10,6 @@ namespace EdgeRnn.Cli;
 /// <summary>One training run, from data to files.</summary>
 internal sealed record TrainJob
 {
-    private static readonly JsonSerializerOptions Indented = new()
-    {
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     /// <summary>Training data.</summary>
     public required DataSpec Data { get; init; }
 
@@ -156,12 +149,32 @@ internal sealed record TrainJob
         terminal.Say(history.Summary);
         var model = network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
         bool isStopped = history.StopReason == StopReason.Cancelled;
-        var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(model, test, Threads);
+        var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(
+            model, test, Threads, keepPredictions: true);
         float validated = (float)(history.Best?.ValidationAccuracy ?? 0), tested = (float)(evaluation?.Accuracy ?? 0);
         var provenance = new TrainingProvenance(data.Name, Seed, validated, tested, CommandLine.Version);
         model = SelfTests.Attach(model with { Training = provenance });
-        files.Write(model, history, Describe(network, options));
-        Report(terminal, network, history, evaluation, files.Model);
+        var described = Describe(network, options);
+        files.Write(model, history, described);
+        var summary = ModelSummary.Of(model, train);
+        var examinations = RunReport.Examine(
+            summary, train, validation, isStopped ? null : test, Threads, evaluation);
+        bool hasPage = RunPage.Write(files.Page, terminal, new()
+        {
+            Network = network.Specification,
+            Options = RunPage.OptionsOf(described),
+            Histories = [history],
+            Train = train,
+            Summary = summary,
+            Examinations = examinations,
+            StepsAreRows = IsImages,
+            ToolVersion = CommandLine.Version,
+        });
+        var result = Result(network, history, evaluation, summary, examinations, files.Model);
+        if (hasPage)
+            result["report"] = files.Page;
+        files.WriteResult(result);
+        Report(terminal, result, history);
         return isStopped ? CommandLine.Stopped : CommandLine.Done;
     }
 
@@ -174,11 +187,9 @@ internal sealed record TrainJob
         return batch;
     }
 
-    private static void Report(Terminal terminal, Network network, History history, Evaluation? test, string path)
-    {
-        long bytes = new FileInfo(path).Length;
-        string time = Figures.Time(TimeSpan.FromSeconds(history.Seconds));
-        var json = new JsonObject
+    private static JsonObject Result(
+        Network network, History history, Evaluation? test, ModelSummary summary,
+        IReadOnlyList<Examination> examinations, string path) => new()
         {
             ["epochs"] = history.Epochs.Count,
             ["best_epoch"] = history.BestEpoch,
@@ -187,23 +198,38 @@ internal sealed record TrainJob
             ["samples_per_second"] = Math.Round(history.SamplesPerSecond, 1),
             ["validation_accuracy"] = history.Best?.ValidationAccuracy,
             ["test_accuracy"] = test?.Accuracy,
+            ["int8_validation_accuracy"] = examinations.FirstOrDefault(e => e.Part == "validation")?.Int8Accuracy,
+            ["int8_test_accuracy"] = examinations.FirstOrDefault(e => e.Part == "test")?.Int8Accuracy,
             ["parameters"] = network.ParameterCount,
-            ["bytes"] = bytes,
+            ["bytes"] = new FileInfo(path).Length,
+            ["int8_bytes"] = summary.Int8Bytes,
+            ["step_us"] = Math.Round(summary.FloatMicroseconds, 3),
+            ["int8_step_us"] = summary.Int8Microseconds is { } us ? Math.Round(us, 3) : null,
             ["model"] = path,
         };
-        terminal.Result(json, Terminal.Facts(
-            ("model", path),
-            ("size", $"{Figures.Count(network.ParameterCount)} parameters, {Figures.Bytes(bytes)}"),
+
+    private static void Report(Terminal terminal, JsonObject result, History history)
+    {
+        string time = Figures.Time(TimeSpan.FromSeconds(history.Seconds));
+        string Text(string name) => (string)result[name]!;
+        List<(string, string)> facts =
+        [
+            ("model", Text("model")),
+            ("size", $"{Figures.Count((int)result["parameters"]!)} parameters, {Figures.Bytes((long)result["bytes"]!)}"),
             ("trained", $"{history.Epochs.Count} epochs in {time}, "
                 + $"{Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
             ("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)),
-            ("test accuracy", Figures.Percent(test?.Accuracy))));
+            ("test accuracy", Figures.Percent((double?)result["test_accuracy"])),
+        ];
+        if (result.ContainsKey("report"))
+            facts.Add(("report", Text("report")));
+        terminal.Result(result, Terminal.Facts(facts));
     }
 
     /// <summary>The options as they were after every default was filled in.</summary>
-    private byte[] Describe(Network network, TrainingOptions options)
+    private JsonObject Describe(Network network, TrainingOptions options)
     {
-        var json = new JsonObject
+        return new()
         {
             ["tool_version"] = CommandLine.Version,
             ["data"] = Data.Text,
@@ -230,58 +256,5 @@ internal sealed record TrainJob
             ["seed"] = options.Seed,
             ["threads"] = options.Threads,
         };
-        return Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n");
-    }
-}
-
-/// <summary>
-/// The three files of a run. Their folder is tried before the work, and taken away again if nothing came of it.
-/// </summary>
-internal sealed class TrainedFiles : IDisposable
-{
-    private readonly string _folder;
-    private readonly bool _force;
-    private readonly bool _isNewFolder;
-    private bool _written;
-
-    /// <summary>Tries the folder.</summary>
-    /// <exception cref="UserException">A file exists, or the folder cannot be written.</exception>
-    public TrainedFiles(string folder, bool force)
-    {
-        _folder = folder;
-        _force = force;
-        foreach (string file in new[] { Model, History, Options })
-            AtomicFile.RefuseExisting(file, force);
-        _isNewFolder = !Directory.Exists(folder);
-        if (File.Exists(folder))
-            throw new UserException($"Cannot write '{folder}': it is a file; name a folder.");
-        string probe = Path.Combine(folder, $".edgernn-{Environment.ProcessId}");
-        AtomicFile.Write(probe, ReadOnlyMemory<byte>.Empty, overwrite: true);
-        File.Delete(probe);
-    }
-
-    /// <summary>The model.</summary>
-    public string Model => Path.Combine(_folder, "model.ernn");
-
-    private string History => Path.Combine(_folder, "history.csv");
-
-    private string Options => Path.Combine(_folder, "options.json");
-
-    /// <summary>Writes all three; the model last, so that where there is a model, there is the rest.</summary>
-    public void Write(RnnModel model, History history, byte[] options)
-    {
-        AtomicFile.Write(Options, options, _force);
-        history.WriteCsv(History, _force);
-        ModelWriter.Save(Model, model, _force);
-        _written = true;
-    }
-
-    /// <summary>Removes the folder that was made for files which never came.</summary>
-    public void Dispose()
-    {
-        if (_written || !_isNewFolder || !Directory.Exists(_folder))
-            return;
-        if (!Directory.EnumerateFileSystemEntries(_folder).Any())
-            Directory.Delete(_folder);
     }
 }

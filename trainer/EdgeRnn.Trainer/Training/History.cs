@@ -96,4 +96,27 @@ public sealed record History(
 
         AtomicFile.Write(path, Encoding.UTF8.GetBytes(text.ToString()), overwrite);
     }
+
+    /// <summary>The epochs of a <c>history.csv</c>.</summary>
+    /// <exception cref="UserException">It is not there, or not such a table.</exception>
+    public static IReadOnlyList<EpochResult> ReadCsv(string path)
+    {
+        try
+        {
+            return [.. File.ReadLines(path).Skip(1).Select(line => line.Split(',')).Select(cells => new EpochResult(
+                int.Parse(cells[0], CultureInfo.InvariantCulture), Number(cells[1]) ?? 0, Number(cells[2]) ?? 0,
+                Number(cells[3]), Number(cells[4]), Number(cells[5]) ?? 0, Number(cells[6]) ?? 0)
+            {
+                LearningRate = (float)(Number(cells[7]) ?? 0),
+            })];
+        }
+        catch (Exception e) when (e is IOException or FormatException or IndexOutOfRangeException)
+        {
+            throw new UserException($"'{path}' is not the history of a run: {e.Message.TrimEnd('.')}; name the folder "
+                + "that edgernn train wrote.", e);
+        }
+    }
+
+    private static double? Number(string cell) =>
+        cell.Length == 0 ? null : double.Parse(cell, CultureInfo.InvariantCulture);
 }

@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using EdgeRnn.Runtime;
+using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Numerics;
+
+namespace EdgeRnn.Trainer.Report;
+
+/// <summary>What one layer holds and costs.</summary>
+/// <param name="Kind"><c>lstm</c>, <c>gru</c>, <c>rnn</c> or <c>dense</c>.</param>
+/// <param name="Inputs">Values it reads a step.</param>
+/// <param name="Outputs">Values it gives a step.</param>
+/// <param name="Parameters">Numbers that were trained.</param>
+/// <param name="FloatBytes">Bytes of its tensors as float32.</param>
+/// <param name="Int8Bytes">Bytes of its tensors with int8 weights, scales included; null where it cannot have them.</param>
+/// <param name="MultiplyAdds">Products of a step.</param>
+public sealed record LayerSummary(
+    string Kind, int Inputs, int Outputs, long Parameters, long FloatBytes, long? Int8Bytes, long MultiplyAdds);
+
+/// <summary>What a model holds and costs, as float32 and with int8 weights.</summary>
+public sealed record ModelSummary
+{
+    private const int StepsOfABlock = 50, BlocksOfARound = 40, LeastRounds = 4, MostRounds = 10;
+    private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(110);
+    private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The float model.</summary>
+    public required RnnModel Model { get; init; }
+
+    /// <summary>The same with int8 weights; null where it cannot be quantized.</summary>
+    public RnnModel? Int8 { get; init; }
+
+    /// <summary>Why there is no int8 model; else empty.</summary>
+    public string WhyNoInt8 { get; init; } = "";
+
+    /// <summary>From input to head.</summary>
+    public required IReadOnlyList<LayerSummary> Layers { get; init; }
+
+    /// <summary>Bytes of the float model's file.</summary>
+    public long FloatBytes { get; init; }
+
+    /// <summary>Bytes of the int8 model's file.</summary>
+    public long? Int8Bytes { get; init; }
+
+    /// <summary>Microseconds a step of the float model takes on this machine, the median.</summary>
+    public double FloatMicroseconds { get; init; }
+
+    /// <summary>Microseconds a step of the int8 model takes on this machine, the median.</summary>
+    public double? Int8Microseconds { get; init; }
+
+    /// <summary>The kernel that was timed.</summary>
+    public string Kernel { get; init; } = "";
+
+    /// <summary>Numbers that were trained.</summary>
+    public long Parameters => Layers.Sum(layer => layer.Parameters);
+
+    /// <summary>Products of a step.</summary>
+    public long MultiplyAdds => Layers.Sum(layer => layer.MultiplyAdds);
+
+    /// <summary>Quantizes, measures and times a model.</summary>
+    /// <param name="model">A float model.</param>
+    /// <param name="train">What it was trained on; calibrates the int8 model.</param>
+    public static ModelSummary Of(RnnModel model, SequenceDataset train)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        RnnModel? int8 = null;
+        string why = model.StreamRefusal ?? "";
+        try
+        {
+            if (why.Length == 0)
+                int8 = Calibration.Quantize(model, train, Precision.Int8);
+        }
+        catch (Exception e) when (e is UserException or NotSupportedException)
+        {
+            why = e.Message;
+        }
+
+        var (times, kernel) = Time(int8 is null ? [model] : [model, int8]);
+        return new()
+        {
+            Model = model,
+            Int8 = int8,
+            WhyNoInt8 = why,
+            Layers = [.. model.Layers.Select((layer, i) => Summarise(layer, int8?.Layers[i]))],
+            FloatBytes = ModelWriter.Write(model).Length,
+            Int8Bytes = int8 is null ? null : ModelWriter.Write(int8).Length,
+            FloatMicroseconds = times[0],
+            Int8Microseconds = int8 is null ? null : times[1],
+            Kernel = kernel,
+        };
+    }
+
+    private static LayerSummary Summarise(RnnLayer layer, RnnLayer? int8)
+    {
+        string kind = layer.Kind == LayerKind.SimpleRnn ? "rnn" : layer.Kind.ToString().ToLowerInvariant();
+        long products = (long)layer.WeightIh.Rows * layer.WeightIh.Columns
+            + (layer.WeightHh is { } hidden ? (long)hidden.Rows * hidden.Columns : 0);
+        return new(
+            layer.Directions == 2 ? $"{kind}, both ways" : kind, layer.InputSize, layer.Outputs, Tensors(layer).Sum(t => (long)t.Tensor.Rows * t.Tensor.Columns),
+            Bytes(layer), int8 is null ? null : Bytes(int8), products);
+    }
+
+    private static long Bytes(RnnLayer layer) =>
+        Tensors(layer).Sum(t => (long)t.Tensor.Data.Length + t.Tensor.ScaleData.Length);
+
+    /// <summary>The tensors of a layer that are there.</summary>
+    internal static IEnumerable<(string Name, Tensor Tensor)> Tensors(RnnLayer layer)
+    {
+        yield return ("weight_ih", layer.WeightIh);
+        if (layer.WeightHh is { } hidden)
+            yield return ("weight_hh", hidden);
+        yield return ("bias_ih", layer.BiasIh);
+        if (layer.BiasHh is { } bias)
+            yield return ("bias_hh", bias);
+    }
+
+    /// <summary>
+    /// Microseconds a step of each model takes, in turns: the median block of steps in the best round. The compiler goes
+    /// over its code three times, each after a pause; rounds go on until none has become faster.
+    /// </summary>
+    private static (double[] Times, string Kernel) Time(RnnModel[] models)
+    {
+        var readings = Noise(models[0]);
+        SequenceRunner[] runners = [.. models.Select(model => new SequenceRunner(model))];
+        double[] best = [.. runners.Select(runner => Round(runner, readings))];
+        bool improves = true;
+        for (int round = 1; round < LeastRounds || (improves && round < MostRounds); round++)
+        {
+            Thread.Sleep(CompilerPause);
+            improves = false;
+            for (int i = 0; i < runners.Length; i++)
+            {
+                double time = Round(runners[i], readings);
+                improves |= time < 0.9 * best[i];
+                best[i] = Math.Min(best[i], time);
+            }
+        }
+
+        return (best, Runtime.Kernels.Kernel.Choose(Environment.GetEnvironmentVariable(Runtime.Kernels.Kernel.Variable)).Name);
+    }
+
+    private static double Round(SequenceRunner runner, float[] readings)
+    {
+        var outputs = new float[runner.OutputsOf(StepsOfABlock) * runner.Model.Labels.Count];
+        var blocks = new List<double>(BlocksOfARound);
+        for (var clock = Stopwatch.StartNew(); blocks.Count < BlocksOfARound && clock.Elapsed < LongestRound;)
+        {
+            long begin = Stopwatch.GetTimestamp();
+            runner.Run(readings, outputs);
+            blocks.Add(Stopwatch.GetElapsedTime(begin).TotalMicroseconds / StepsOfABlock);
+        }
+
+        return blocks.Order().ElementAt(blocks.Count / 2);
+    }
+
+    /// <summary>Readings about the model's mean.</summary>
+    private static float[] Noise(RnnModel model)
+    {
+        var random = new SeededRandom(1);
+        var readings = new float[StepsOfABlock * model.InputSize];
+        for (int i = 0; i < readings.Length; i++)
+        {
+            int channel = i % model.InputSize;
+            float normalised = (float)(3 * random.NextDouble() - 1.5);
+            readings[i] = model.Mean.Floats[channel] + model.Deviation.Floats[channel] * normalised;
+        }
+
+        return readings;
+    }
+}
