@@ -56,7 +56,7 @@ internal static class ReportVerb
         ulong seed = ulong.Parse(Option("seed"), System.Globalization.CultureInfo.InvariantCulture);
         var spec = DataSpec.Parse(Option("data"));
         var all = terminal.Load(spec);
-        var (train, validation) = Validation.Parse(Option("validation")).Apply(all, seed, terminal);
+        var (train, validation) = Validation.Parse(Option("validation")).Apply(all, seed, allowSharedGroups: true, terminal);
         if (train.Channels.Count != model.InputSize || train.Labels.Count != model.Labels.Count)
         {
             throw new UserException($"'{spec}' has {train.Channels.Count} channels and {train.Labels.Count} classes, but "
