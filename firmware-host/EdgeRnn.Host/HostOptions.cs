@@ -28,6 +28,12 @@ internal sealed class HostOptions
                                 in a row [reset; N: the window]
           --on-restart RULE     a sender that began again, or was plugged in again:
                                 reset or keep the window and the state [reset]
+          --decide RULES        how scores become labels, over the model's own rules:
+                                threshold=0.6,threshold:LABEL=0.8,average=4 (or
+                                newest=0.3),hysteresis=0.1,minimum=200ms,refractory=1s
+          --output FORMAT       jsonl, csv, or plotter for the Arduino plotter [jsonl]
+          --report WHAT         decisions, or only events: changes of the label
+                                [decisions]
           --on-output-full RULE drop the oldest decisions that nobody has read yet, or
                                 block the line [drop; block for files]
           --capture FILE        keep the raw bytes of the line and their times
@@ -51,6 +57,13 @@ internal sealed class HostOptions
     public bool? Dtr { get; private set; }
 
     public bool? Rts { get; private set; }
+
+    /// <summary>Changes to the model's decision rules, or null.</summary>
+    public string? Decide { get; private set; }
+
+    public OutputFormat Output { get; private set; }
+
+    public bool EventsOnly { get; private set; }
 
     public string? Capture { get; private set; }
 
@@ -122,6 +135,9 @@ internal sealed class HostOptions
             "--input" => SetInput,
             "--dtr" => text => SetLine(name, text, Dtr = text == "on"),
             "--rts" => text => SetLine(name, text, Rts = text == "on"),
+            "--decide" => text => Keep(Decide = text),
+            "--output" => SetOutput,
+            "--report" => SetReport,
             "--capture" => text => Keep(Capture = text),
             "--replay" => text => Keep(Replay = text),
             "--speed" => SetSpeed,
@@ -146,6 +162,25 @@ internal sealed class HostOptions
 
     private static string? SetLine(string name, string value, bool? _) =>
         value is "on" or "off" ? null : $"{name} {value} is unknown; give on or off";
+
+    private string? SetOutput(string value)
+    {
+        OutputFormat? format = value switch
+        {
+            "jsonl" => OutputFormat.Jsonl,
+            "csv" => OutputFormat.Csv,
+            "plotter" => OutputFormat.Plotter,
+            _ => null,
+        };
+        Output = format ?? default;
+        return format is null ? $"--output {value} is unknown; give jsonl, csv or plotter" : null;
+    }
+
+    private string? SetReport(string value)
+    {
+        EventsOnly = value == "events";
+        return value is "events" or "decisions" ? null : $"--report {value} is unknown; give decisions or events";
+    }
 
     private string? SetSpeed(string value)
     {

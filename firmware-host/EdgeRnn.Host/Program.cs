@@ -28,17 +28,19 @@ return Run(options) ? Done : Failed;
 static bool Run(HostOptions options)
 {
     var model = ReadModel(options.Model, out string? error);
-    using var port = model is null ? null : OpenPort(options, out error);
-    using var capture = port is null || options.Capture is null ? null : Capture.Create(options.Capture, out error);
-    if (model is null || port is null || error is not null)
-    {
-        StandardStreams.Say(error!);
-        return false;
-    }
-    LineReceiver line = options.Input == InputFormat.Text
-        ? new TextReceiver(model.InputSize, port.JoinsMidway)
-        : new FrameReceiver(model.InputSize);
-    var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
+    if (model is null)
+        return Refuse(error);
+    var rules = options.Decide is null
+        ? model.Decision
+        : model.Decision.With(options.Decide, model.Labels, model.SampleRateHz, out error);
+    if (rules is null)
+        return Refuse($"--decide: {error}");
+    using var port = OpenPort(options, out error);
+    if (port is null)
+        return Refuse(error);
+    using var capture = options.Capture is null ? null : Capture.Create(options.Capture, out error);
+    if (error is not null)
+        return Refuse(error);
     StreamClassifier stream;
     try
     {
@@ -46,14 +48,24 @@ static bool Run(HostOptions options)
     }
     catch (NotSupportedException e) // an offline model, or the kernel that the environment names does not run here
     {
-        StandardStreams.Say(e.Message);
-        return false;
+        return Refuse(e.Message);
     }
+    LineReceiver line = options.Input == InputFormat.Text
+        ? new TextReceiver(model.InputSize, port.JoinsMidway)
+        : new FrameReceiver(model.InputSize);
+    var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     using var stop = OperatingSystem.IsLinux() ? new StopSignal() : null;
     StandardStreams.StopFd = stop?.Fd ?? -1;
     var output = new OutputQueue(waitsForReader: options.BlockOnOutput ?? !port.IsLive);
-    var pipeline = new StreamPipeline(port, line, gaps, stream, new(model, output), options) { Capture = capture };
+    var sink = new DecisionSink(model, rules, output, options.Output, options.EventsOnly);
+    var pipeline = new StreamPipeline(port, line, gaps, stream, sink, options) { Capture = capture };
     return pipeline.Run(new(port, stop, [output]));
+}
+
+static bool Refuse(string? error)
+{
+    StandardStreams.Say(error!);
+    return false;
 }
 
 static Port? OpenPort(HostOptions options, out string? error) => options.Replay is null

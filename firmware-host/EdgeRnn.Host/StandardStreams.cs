@@ -9,9 +9,6 @@ internal static class StandardStreams
     public const int Output = 1;
     public const int Error = 2;
 
-    // A pipe that poll calls writable takes so many bytes without blocking (PIPE_BUF).
-    private const int NeverBlocks = 4096;
-
     /// <summary>Readable once the program shall stop: a reader that sleeps must not keep it from that. -1 for none.</summary>
     public static int StopFd { get; set; } = -1;
 
@@ -38,7 +35,7 @@ internal static class StandardStreams
         if (Libc.Poll(&waiting, 1, 0) <= 0 || (waiting.Revents & Libc.POLLOUT) == 0)
             return;
         fixed (byte* start = line)
-            _ = Libc.Write(Error, start, Math.Min(line.Length, NeverBlocks));
+            _ = Libc.Write(Error, start, Math.Min(line.Length, OutputFd.NeverBlocks));
     }
 
     private static unsafe bool WriteLinux(int fd, ReadOnlySpan<byte> bytes)
@@ -49,7 +46,7 @@ internal static class StandardStreams
             {
                 if (!WaitUntilWritable(fd))
                     return false;
-                nint written = Libc.Write(fd, start + done, Math.Min(bytes.Length - done, NeverBlocks));
+                nint written = Libc.Write(fd, start + done, Math.Min(bytes.Length - done, OutputFd.NeverBlocks));
                 if (written >= 0)
                     done += (int)written;
                 else if (Libc.LastError is not (Libc.EAGAIN or Libc.EINTR))
@@ -93,8 +90,8 @@ internal sealed unsafe class OutputFd
 
     private const int NoWait = 0x4040; // MSG_DONTWAIT | MSG_NOSIGNAL
 
-    // A pipe that poll calls writable takes so many bytes without blocking (PIPE_BUF).
-    private const int NeverBlocks = 4096;
+    /// <summary>A pipe that poll calls writable takes so many bytes without blocking, and all of them (PIPE_BUF).</summary>
+    public const int NeverBlocks = 4096;
 
     private readonly bool _isSocket;
 

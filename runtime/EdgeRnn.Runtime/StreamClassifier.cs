@@ -56,9 +56,6 @@ public sealed class StreamClassifier
     /// <summary>The largest score.</summary>
     public float Score => _scores[Class];
 
-    /// <summary>The name of <see cref="Class"/>, or null where its score is below the model's threshold.</summary>
-    public string? Label => Score >= Model.Threshold ? Model.Labels[Class] : null;
-
     /// <summary>The step, counted as <see cref="Steps"/> is from 0, at which the decision's window began.</summary>
     public long WindowStart { get; private set; }
 

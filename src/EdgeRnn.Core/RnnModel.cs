@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EdgeRnn.Decisions;
 
 namespace EdgeRnn;
 
@@ -318,8 +319,8 @@ public sealed record RnnModel
     /// <summary>Steps from one window to the next; 0 in continuous mode.</summary>
     public int Hop { get; init; }
 
-    /// <summary>Scores below it are reported as no class; 0 always reports the largest.</summary>
-    public float Threshold { get; init; }
+    /// <summary>How a stream of scores becomes labels, unless the board says otherwise.</summary>
+    public DecisionRules Decision { get; init; } = DecisionRules.None;
 
     /// <summary>Where the model comes from.</summary>
     public TrainingProvenance? Training { get; init; }
@@ -349,10 +350,11 @@ public sealed record RnnModel
     }
 
     /// <summary>The lowest format version that has what the model uses.</summary>
-    public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling);
+    public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling, Decision);
 
-    internal static int FormatVersionOf(IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling) =>
-        kind != OutputKind.Classes || pooling != Pooling.Last ||
+    internal static int FormatVersionOf(
+        IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision) =>
+        decision.IsMoreThanThreshold || kind != OutputKind.Classes || pooling != Pooling.Last ||
         layers.Any(layer => layer.Direction != Direction.Forward || layer.Variant is not null) ? 2 : 1;
 
     /// <summary>The CRC-32C of the file it was read from; 0 when it was not read from one.</summary>

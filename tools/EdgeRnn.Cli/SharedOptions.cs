@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
@@ -97,6 +98,19 @@ internal static class SharedOptions
     /// <summary>The name of a value in options and in JSON.</summary>
     public static string NameOf<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary><c>--decide RULES</c></summary>
+    public static Option<string?> Decide() => new("--decide")
+    {
+        HelpName = "RULES",
+        Description = "How a stream's scores become labels: threshold=0.6,threshold:LABEL=0.8,average=4 (or newest=0.3),"
+            + "hysteresis=0.1,minimum=200ms,refractory=1s; a time may be a number of steps.",
+    };
+
+    /// <summary>The rules that <c>--decide</c> makes for a model.</summary>
+    /// <exception cref="UserException">They are none for these labels.</exception>
+    public static DecisionRules Decision(string text, IReadOnlyList<string> labels, float rateHz) =>
+        DecisionRules.None.With(text, labels, rateHz, out string? error) ?? throw new UserException($"--decide: {error}.");
 
     /// <summary>Precisions a model may be quantized to.</summary>
     public static Precision ParsePrecision(string text) => text switch

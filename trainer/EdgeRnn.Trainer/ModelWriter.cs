@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using Google.Protobuf;
 using Proto = EdgeRnn.Format.Proto;
@@ -56,7 +58,7 @@ public static class ModelWriter
                 Hop = (uint)model.Hop,
             },
             // A message without fields would be two bytes that say nothing.
-            Decision = model.Threshold == 0 ? null : new() { Threshold = model.Threshold },
+            Decision = model.Decision == DecisionRules.None ? null : ToMessage(model.Decision),
         };
         if (model.OutputKind != OutputKind.Classes || model.Pooling != Pooling.Last)
             message.Output = new()
@@ -87,6 +89,17 @@ public static class ModelWriter
             };
         return message;
     }
+
+    private static Proto.Decision ToMessage(DecisionRules rules) => new()
+    {
+        Threshold = rules.Threshold,
+        Average = (uint)rules.Average,
+        NewestShare = rules.NewestShare,
+        Hysteresis = rules.Hysteresis,
+        MinimumSteps = (uint)rules.MinimumSteps,
+        RefractorySteps = (uint)rules.RefractorySteps,
+        ClassThresholds = ByteString.CopyFrom(MemoryMarshal.AsBytes(rules.ClassThresholds.ToArray().AsSpan())),
+    };
 
     private static Proto.Layer ToMessage(RnnLayer layer) => new()
     {

@@ -1,3 +1,4 @@
+using EdgeRnn.Decisions;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Training;
 
@@ -45,12 +46,12 @@ public sealed partial class Network
     /// <param name="streamMode">How the model sees a stream.</param>
     /// <param name="window">Steps of a window; 0 for the longest sequence of <paramref name="data"/>.</param>
     /// <param name="hop">Steps from one window to the next; 0 for the whole window.</param>
-    /// <param name="threshold">Scores below it are reported as no class.</param>
+    /// <param name="decision">How a stream's scores become labels; null for the largest score.</param>
     /// <param name="provenance">Where the model comes from.</param>
     /// <exception cref="UserException">Windows that a board cannot run.</exception>
     public RnnModel ToModel(
         SequenceDataset data, StreamMode streamMode = StreamMode.Window, int window = 0, int hop = 0,
-        float threshold = 0, TrainingProvenance? provenance = null)
+        DecisionRules? decision = null, TrainingProvenance? provenance = null)
     {
         ArgumentNullException.ThrowIfNull(data);
         if (window == 0)
@@ -70,7 +71,7 @@ public sealed partial class Network
             StreamMode = streamMode,
             Window = windows ? window : 0,
             Hop = windows ? hop : 0,
-            Threshold = threshold,
+            Decision = decision ?? DecisionRules.None,
             Training = provenance,
         };
     }

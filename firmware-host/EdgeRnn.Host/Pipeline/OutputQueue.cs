@@ -16,7 +16,7 @@ internal sealed class OutputQueue(bool waitsForReader, int capacity = OutputQueu
     public const int DefaultCapacity = 256 * 1024;
 
     /// <summary>Longest line.</summary>
-    public const int LongestLine = 4096;
+    public const int LongestLine = 32 * 1024;
 
     // A line that waits: its length, the time it was decided, its bytes.
     private const int HeaderLength = sizeof(ushort) + sizeof(long);
@@ -82,7 +82,7 @@ internal sealed class OutputQueue(bool waitsForReader, int capacity = OutputQueu
     {
         while (!IsBroken && (_sent < _sendingLength || Load()))
         {
-            int written = _output.TryWrite(_sending.AsSpan(_sent, _sendingLength - _sent));
+            int written = _output.TryWrite(WholeLines(_sending.AsSpan(_sent, _sendingLength - _sent)));
             if (written == OutputFd.NobodyReads)
             {
                 LoseReader();
@@ -122,6 +122,14 @@ internal sealed class OutputQueue(bool waitsForReader, int capacity = OutputQueu
             Remove(HeaderLength + length);
         }
         return _sendingLength > 0;
+    }
+
+    /// <summary>As much as a pipe takes at once, up to a line's end: if it is the last, no half a line is left.</summary>
+    private static ReadOnlySpan<byte> WholeLines(ReadOnlySpan<byte> lines)
+    {
+        var most = lines[..Math.Min(lines.Length, OutputFd.NeverBlocks)];
+        int end = most.LastIndexOf((byte)'\n') + 1;
+        return end > 0 ? most[..end] : most;
     }
 
     private void DropOldest()

@@ -114,7 +114,10 @@ internal sealed class StreamPipeline(
     {
         int missing = gaps.Count(line);
         if (missing == GapBridge.NotBridged && !(options.KeepAtRestart && line.Missing == LineReceiver.Unknown))
+        {
             stream.Reset();
+            sink.Reset();
+        }
         for (int i = 1; i <= missing; i++)
         {
             var made = gaps.Make(line, i, missing, out long deviceUs);
@@ -138,7 +141,7 @@ internal sealed class StreamPipeline(
     private void Report(long allocatedBytes, int collections)
     {
         var counts = line.Counts;
-        var json = new JsonText(1024);
+        var json = new LineText(1024);
         json.Field("{\"final\":true,\"expected\":"u8, counts.Expected);
         json.Field(",\"delivered\":"u8, counts.Delivered);
         json.Field(",\"lost\":"u8, counts.Lost);
@@ -158,6 +161,7 @@ internal sealed class StreamPipeline(
         json.Field(",\"resets\":"u8, stream.Resets);
         json.Field(",\"steps\":"u8, stream.Steps);
         json.Field(",\"decisions\":"u8, sink.Decisions);
+        json.Field(",\"events\":"u8, sink.Events);
         json.Field(",\"dropped_output\":"u8, sink.Output.Dropped);
         json.Field(",\"replaced_readings\":"u8, stream.ReplacedReadings);
         json.Field(",\"allocated_bytes\":"u8, allocatedBytes);

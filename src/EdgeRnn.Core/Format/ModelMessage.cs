@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
+using EdgeRnn.Decisions;
 
 namespace EdgeRnn.Format;
 
@@ -40,7 +41,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private StreamMode _streamMode;
     private int _window;
     private int _hop;
-    private float _threshold;
+    private DecisionRules _rules = DecisionRules.None;
     private TrainingProvenance? _provenance;
     private SelfTest? _knownRun;
 
@@ -65,7 +66,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         StreamMode = _streamMode,
         Window = _window,
         Hop = _hop,
-        Threshold = _threshold,
+        Decision = _rules,
         Training = _provenance,
         SelfTest = _knownRun,
         Checksum = checksum,
@@ -191,7 +192,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     // A file of version 1 must be what programs of that version read.
     private string? Version()
     {
-        uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling);
+        uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling, _rules);
         return _formatVersion >= needed ? null : $"format_version is {_formatVersion}, expected {needed} for what the file holds";
     }
 
@@ -265,15 +266,34 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private string? Decision()
     {
         var wire = new WireReader(_decision);
+        ReadOnlyMemory<byte> thresholds = default;
+        var rules = DecisionRules.None;
         while (wire.Next())
         {
-            if (wire.Field == 1)
-                _threshold = Fraction(ref wire, "threshold");
-            else
-                wire.Skip();
+            switch (wire.Field)
+            {
+                case 1: rules = rules with { Threshold = wire.Float("threshold") }; break;
+                case 2: rules = rules with { Average = (int)wire.UInt32("average") }; break;
+                case 3: rules = rules with { NewestShare = wire.Float("newest_share") }; break;
+                case 4: rules = rules with { Hysteresis = wire.Float("hysteresis") }; break;
+                case 5: rules = rules with { MinimumSteps = (int)wire.UInt32("minimum_steps") }; break;
+                case 6: rules = rules with { RefractorySteps = (int)wire.UInt32("refractory_steps") }; break;
+                case 7: thresholds = wire.Bytes("class_thresholds"); break;
+                default: wire.Skip(); break;
+            }
         }
-        if (_outputKind == OutputKind.Values && _threshold != 0)
-            wire.Fail($"threshold is {_threshold}, expected 0 for values");
+        if (wire.Error is null && !thresholds.IsEmpty)
+        {
+            if (thresholds.Length != _labelCount * sizeof(float))
+                wire.Fail($"class_thresholds has {thresholds.Length} bytes, expected {_labelCount * sizeof(float)}");
+            else
+                rules = rules with { ClassThresholds = MemoryMarshal.Cast<byte, float>(thresholds.Span).ToArray() };
+        }
+        _rules = rules;
+        if (wire.Error is null && rules.Check(_labelCount) is { } error)
+            wire.Fail(error);
+        if (_outputKind == OutputKind.Values && _rules != DecisionRules.None)
+            wire.Fail("it holds rules, expected none for values");
         return Under("decision", wire.Error);
     }
 

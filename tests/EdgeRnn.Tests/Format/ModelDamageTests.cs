@@ -1,3 +1,4 @@
+using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 using Xunit;
@@ -35,7 +36,7 @@ public class ModelDamageTests
         {
             byte[] message = ModelFiles.MessageOf(model with
             {
-                Threshold = 0,
+                Decision = DecisionRules.None,
                 Training = null,
                 SelfTest = null,
                 OutputKind = OutputKind.Classes,

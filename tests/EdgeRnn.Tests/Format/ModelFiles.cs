@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 
@@ -14,7 +15,7 @@ internal static class ModelFiles
         {
             Channels = ["x", "y", "z"],
             SampleRateHz = 100,
-            Threshold = 0.5f,
+            Decision = new() { Threshold = 0.5f },
             Training = new("motion", 7, 0.9f, 0.875f, "0.1.0"),
         },
         RandomModels.Create(2, Precision.Int8, 2, "lstm:5,dense:3", window: 12, hop: 5) with
@@ -74,6 +75,16 @@ internal static class ModelFiles
            select $"motion-{cell}.{precision}.ernn",
     ];
 
+    private static DecisionRules AnyRules(SeededRandom random, int labels) => new()
+    {
+        Threshold = random.Below(2) * random.Float(0, 1),
+        ClassThresholds = random.Below(3) > 0 ? [] : random.Floats(labels, 0, 1),
+        Average = random.Below(2) * random.Below(10),
+        Hysteresis = random.Below(2) * random.Float(0, 1),
+        MinimumSteps = random.Below(2) * random.Below(1000),
+        RefractorySteps = random.Below(2) * random.Below(1000),
+    };
+
     /// <summary>A model of seeded shape, precision and properties.</summary>
     public static RnnModel Any(ulong seed)
     {
@@ -98,7 +109,7 @@ internal static class ModelFiles
         {
             Channels = random.Below(2) == 0 ? [] : [.. Enumerable.Range(0, model.InputSize).Select(c => $"Kanäle {c}")],
             SampleRateHz = random.Below(2) * random.Float(1, 16000),
-            Threshold = random.Below(2) * random.Float(0, 1),
+            Decision = AnyRules(random, model.Labels.Count),
             Training = random.Below(2) == 0 ? null : new("motion", random.Next(), random.Float(0, 1), 0, "0.1.0"),
             SelfTest = random.Below(2) == 0
                 ? null

@@ -139,6 +139,16 @@ public class ModelRefusalTests
         ["stream: window is 12 and hop 5, expected 0 in continuous mode"] =
             m => m.Stream.Mode = Proto.Stream.Types.Mode.Continuous,
         ["decision: threshold is 1.5, expected 0 to 1"] = m => m.Decision = new() { Threshold = 1.5f },
+        ["decision: newest_share is -1, expected 0 to 1"] = m => m.Decision = new() { NewestShare = -1 },
+        ["decision: hysteresis is 2, expected 0 to 1"] = m => m.Decision = new() { Hysteresis = 2 },
+        ["decision: average is 1025, expected at most 1024"] = m => m.Decision = new() { Average = 1025 },
+        ["decision: minimum_steps is 4294967295, expected at most 16777216"] =
+            m => m.Decision = new() { MinimumSteps = uint.MaxValue },
+        ["decision: refractory_steps is 16777217, expected at most 16777216"] =
+            m => m.Decision = new() { RefractorySteps = 16777217 },
+        ["decision: average and newest_share are both present, expected one of them"] =
+            m => m.Decision = new() { Average = 3, NewestShare = 0.5f },
+        ["decision: class_thresholds has 4 bytes, expected 12"] = m => m.Decision = new() { ClassThresholds = Zeros(4) },
         ["training: test_accuracy is -1, expected 0 to 1"] = m => m.Training = new() { TestAccuracy = -1 },
         ["training: data_set has 257 bytes, expected at most 256"] =
             m => m.Training = new() { DataSet = new('x', 257) },
@@ -198,7 +208,7 @@ public class ModelRefusalTests
         ["stream: window is 9 and hop 0, expected 0 in offline mode"] = m => m.Stream.Window = 9,
         ["output: kind is 0 (classes), expected 1 (values) where the head, layer 4, has a variant"] =
             m => m.Output = null,
-        ["decision: threshold is 0.5, expected 0 for values"] = m => m.Decision = new() { Threshold = 0.5f },
+        ["decision: it holds rules, expected none for values"] = m => m.Decision = new() { Threshold = 0.5f },
     };
 
     private static readonly Dictionary<string, Action<Proto.Model>> PooledChanges = new()

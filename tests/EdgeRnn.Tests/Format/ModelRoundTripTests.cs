@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 using Google.Protobuf;
@@ -122,7 +123,16 @@ public class ModelRoundTripTests
         Assert.Equal((int)judge.Stream.Mode, (int)model.StreamMode);
         Assert.Equal(judge.Stream.Window, (uint)model.Window);
         Assert.Equal(judge.Stream.Hop, (uint)model.Hop);
-        Assert.Equal(judge.Decision?.Threshold ?? 0, model.Threshold);
+        var decision = judge.Decision ?? new();
+        Assert.Equal(
+            (decision.Threshold, decision.NewestShare, decision.Hysteresis),
+            (model.Decision.Threshold, model.Decision.NewestShare, model.Decision.Hysteresis));
+        Assert.Equal(
+            ((int)decision.Average, (int)decision.MinimumSteps, (int)decision.RefractorySteps),
+            (model.Decision.Average, model.Decision.MinimumSteps, model.Decision.RefractorySteps));
+        Assert.Equal(
+            decision.ClassThresholds.ToByteArray(),
+            MemoryMarshal.AsBytes(model.Decision.ClassThresholds.ToArray().AsSpan()).ToArray());
         Assert.Equal(judge.Training is { } t
             ? new(t.DataSet, t.Seed, t.ValidationAccuracy, t.TestAccuracy, t.ToolVersion)
             : null, model.Training);

@@ -81,8 +81,8 @@ public class GapTests
         var run = HostRun.Of(
             Encoding.UTF8.GetBytes(rows), "--model", file.Name, "--port", "-", "--input", "text", "--on-gap", "hold");
         Assert.Equal(8, run.Output.Length);
-        Assert.Contains("\"bridged\":1}", run.Output[1], StringComparison.Ordinal);
-        Assert.Contains("\"bridged\":0}", run.Output[2], StringComparison.Ordinal);
+        Assert.Contains("\"bridged\":1,", run.Output[1], StringComparison.Ordinal);
+        Assert.Contains("\"bridged\":0,", run.Output[2], StringComparison.Ordinal);
     }
 
     [Theory]

@@ -52,7 +52,7 @@ public partial class HostLineTests
             var decision = JsonDocument.Parse(run.Output[index]).RootElement;
             Assert.Equal(index, decision.GetProperty("index").GetInt32());
             Assert.Equal(index * 5 + 4, decision.GetProperty("sequence").GetInt32());
-            Assert.Equal(stream.Label, decision.GetProperty("label").GetString());
+            Assert.Equal(file.Model.Labels[stream.Class], decision.GetProperty("label").GetString());
             Assert.Equal(stream.Class, decision.GetProperty("class").GetInt32());
             Assert.Equal(stream.Score, decision.GetProperty("score").GetSingle());
             Assert.Equal(JsonValueKind.Null, decision.GetProperty("device_us").ValueKind);
@@ -105,7 +105,7 @@ public partial class HostLineTests
     [InlineData("quote \" backslash \\ tab \t bell \a")]
     [InlineData("größer 手 🙂")]
     public void Label_names_are_quoted_as_json(string name) =>
-        Assert.Equal(name, JsonSerializer.Deserialize<string>(JsonText.Quote(name)));
+        Assert.Equal(name, JsonSerializer.Deserialize<string>(LineText.JsonQuote(name)));
 
     private static SequenceDataset Data(RnnModel model, int count, int steps) => new(
         "random",

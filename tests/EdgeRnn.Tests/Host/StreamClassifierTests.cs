@@ -70,16 +70,6 @@ public class StreamClassifierTests
     }
 
     [Fact]
-    public void A_score_below_the_threshold_has_no_label()
-    {
-        var model = RandomModels.Create(5, Precision.Int8, 3, "lstm:8,dense:4") with { Threshold = 0.9999f };
-        var stream = new StreamClassifier(new RnnSession(model));
-        Assert.True(stream.Step([0, 0, 0]));
-        Assert.Null(stream.Label);
-        Assert.Equal(stream.Scores.ToArray().Max(), stream.Score);
-    }
-
-    [Fact]
     public void Readings_that_are_replaced_are_counted_once_for_overlapping_windows()
     {
         var model = RandomModels.Create(5, Precision.Int8, 3, "lstm:8,dense:4", window: 8, hop: 2);

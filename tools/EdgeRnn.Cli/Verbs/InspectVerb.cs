@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using EdgeRnn.Runtime;
 using Spectre.Console;
@@ -46,8 +47,8 @@ internal static class InspectVerb
             ("stream", model.SampleRateHz > 0 ? $"{window}, {model.SampleRateHz} steps a second" : window),
             ("labels", string.Join(", ", model.Labels)),
         ];
-        if (model.Threshold > 0)
-            facts.Add(("threshold", Figures.Short(model.Threshold)));
+        if (model.Decision != DecisionRules.None)
+            facts.Add(("decisions", model.Decision.ToText(model.Labels)));
         if (model.Training is { } t)
         {
             facts.Add(("trained", $"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}"));
@@ -137,7 +138,7 @@ internal static class InspectVerb
         ["stream"] = model.StreamMode.ToString().ToLowerInvariant(),
         ["window"] = model.Window,
         ["hop"] = model.Hop,
-        ["threshold"] = model.Threshold,
+        ["decide"] = model.Decision.ToText(model.Labels),
         ["training"] = model.Training is not { } t ? null : new JsonObject
         {
             ["data_set"] = t.DataSet,

@@ -17,13 +17,14 @@ internal static class QuantizeVerb
         var evaluate = SharedOptions.Data("--evaluate", "Data on which both models are compared.");
         var precision = SharedOptions.Named(
             "--precision", "NAME", "int8, or int8x16 for int16 activations.", "int8", SharedOptions.ParsePrecision);
+        var decide = SharedOptions.Decide();
         var output = SharedOptions.Out("FILE", "The quantized model.");
         var threads = SharedOptions.Threads();
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("quantize", "Quantize a float model.")
         {
-            model, calibrate, evaluate, precision, output, threads, force, json,
+            model, calibrate, evaluate, precision, decide, output, threads, force, json,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -51,6 +52,9 @@ internal static class QuantizeVerb
             // An accuracy in a model is that of its own precision, so the float model's is not handed on.
             quantized = quantized with
             {
+                Decision = parsed.GetValue(decide) is { } rules
+                    ? SharedOptions.Decision(rules, floating.Labels, floating.SampleRateHz)
+                    : floating.Decision,
                 Training = floating.Training is { } t ? t with { TestAccuracy = (float)(after?.Accuracy ?? 0) } : null,
             };
             ModelWriter.Save(path, quantized, parsed.GetValue(force));

@@ -70,8 +70,8 @@ internal sealed record TrainJob
     /// <summary>Steps from one window of the stream to the next; 0 for the window.</summary>
     public int Hop { get; init; }
 
-    /// <inheritdoc cref="RnnModel.Threshold"/>
-    public float Threshold { get; init; }
+    /// <summary>Changes to the rules of <see cref="RnnModel.Decision"/>, as <c>--decide</c> has them.</summary>
+    public string Decide { get; init; } = "none";
 
     /// <inheritdoc cref="TrainingOptions.Seed"/>
     public ulong Seed { get; init; } = 1;
@@ -139,7 +139,7 @@ internal sealed record TrainJob
 
         var options = OptionsFor(train, validation);
         // Windows that no board can run are refused now, not after an hour of training.
-        network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
+        network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
         terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
             + $"{train.Channels.Count} channels, {data.Labels.Count} classes{held}");
@@ -147,7 +147,7 @@ internal sealed record TrainJob
 
         var history = terminal.Fit(network, train, options, cancellation);
         terminal.Say(history.Summary);
-        var model = network.ToModel(train, Stream, hop: Hop, threshold: Threshold);
+        var model = network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         bool isStopped = history.StopReason == StopReason.Cancelled;
         var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(
             model, test, Threads, keepPredictions: true);
@@ -252,7 +252,7 @@ internal sealed record TrainJob
             ["augment"] = options.Augment?.ToString(),
             ["stream"] = Stream.ToString().ToLowerInvariant(),
             ["hop"] = Hop,
-            ["threshold"] = Threshold,
+            ["decide"] = Decide,
             ["seed"] = options.Seed,
             ["threads"] = options.Threads,
         };

@@ -76,8 +76,7 @@ internal static class TrainVerb
             SharedOptions.ParseName<StreamMode>);
         var hop = SharedOptions.Whole(
             "--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
-        var threshold = SharedOptions.Number(
-            "--threshold", "On a stream, a label whose score is lower is reported as none [default: 0]", 0, 1);
+        var decide = SharedOptions.Decide();
         var folds = SharedOptions.Whole(
             "--folds", "Cross-validate in so many folds instead: writes nothing, needs no --out.", 2, 1000);
         var byGroup = new Option<bool>("--leave-one-group-out")
@@ -100,7 +99,7 @@ internal static class TrainVerb
         var command = new Command("train", "Train a network on labelled sequences.")
         {
             data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
-            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, threshold, folds, byGroup,
+            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, decide, folds, byGroup,
             allowSharedGroups, seed, threads, output, force, json,
         };
         command.Validators.Add(result =>
@@ -142,7 +141,7 @@ internal static class TrainVerb
                 Augment = parsed.GetValue(augment),
                 Stream = SharedOptions.ParseName<StreamMode>(parsed.GetRequiredValue(stream)),
                 Hop = parsed.GetValue(hop) ?? 0,
-                Threshold = parsed.GetValue(threshold) ?? 0,
+                Decide = parsed.GetValue(decide) ?? "none",
                 Seed = (ulong)parsed.GetValue(seed),
                 Threads = parsed.GetValue(threads),
             };

@@ -4,8 +4,8 @@ using System.Text;
 
 namespace EdgeRnn.Host.Pipeline;
 
-/// <summary>Writes JSON into a fixed block of bytes. Nothing here allocates but <see cref="Quote"/>.</summary>
-internal sealed class JsonText(int capacity)
+/// <summary>Writes text into a fixed block of bytes. Nothing here allocates but the quoting of names.</summary>
+internal sealed class LineText(int capacity)
 {
     private readonly byte[] _bytes = new byte[capacity];
     private int _length;
@@ -42,7 +42,7 @@ internal sealed class JsonText(int capacity)
     }
 
     /// <summary>A JSON string: quotes, backslashes and control characters escaped, everything else as UTF-8.</summary>
-    public static byte[] Quote(string text)
+    public static byte[] JsonQuote(string text)
     {
         var quoted = new StringBuilder("\"");
         foreach (char c in text)
@@ -55,5 +55,18 @@ internal sealed class JsonText(int capacity)
                 quoted.Append(c);
         }
         return Encoding.UTF8.GetBytes(quoted.Append('"').ToString());
+    }
+
+    /// <summary>A cell of a CSV file: quoted where it must be, as RFC 4180 says.</summary>
+    public static byte[] CsvQuote(string text) => Encoding.UTF8.GetBytes(
+        text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text);
+
+    /// <summary>What the serial plotter takes for a curve's name, with what stands before and after it.</summary>
+    public static byte[] PlotterName(string text, bool isFirst)
+    {
+        var name = new StringBuilder(isFirst ? "" : ",");
+        foreach (char c in text)
+            name.Append(c is ',' or ':' or ';' || c <= ' ' ? '_' : c);
+        return Encoding.UTF8.GetBytes(name.Append(':').ToString());
     }
 }
