@@ -52,6 +52,17 @@ public sealed class CsvRecordingTests : IDisposable
         Assert.Equal(["a", "b"], data.Labels);
         Assert.Equal(["1", "4", "5"], data.Sequences.Select(s => Text(s.Values)));
         Assert.Contains("2 rows of", Assert.Single(data.Warnings));
+        _folder.With("none.csv", "x,what\n1,\n2,\n");
+        _folder.Refuses("csv:@/none.csv?label=what", "no label in column 'what' of any row");
+    }
+
+    [Fact]
+    public void A_class_whose_stretches_are_all_too_short_is_not_forgotten()
+    {
+        _folder.With("all.csv", "x,what\n1,a\n2,a\n3,b\n4,a\n5,a\n");
+        var data = _folder.Load("csv:@/all.csv?label=what&window=2");
+        Assert.Equal(["a", "b"], data.Labels);
+        Assert.Contains(data.Warnings, warning => warning.Contains("no sequence of class b"));
     }
 
     [Theory]

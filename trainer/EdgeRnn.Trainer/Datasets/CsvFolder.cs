@@ -60,6 +60,7 @@ internal sealed class CsvFolder(string path, CsvOptions options)
     private const double MostStepsPerRow = 100;
 
     private readonly List<(ReadOnlyMemory<float> Values, int Steps, string Label, string Group)> _windows = [];
+    private readonly SortedSet<string> _labels = new(StringComparer.Ordinal);
     private readonly List<string> _warnings = [];
     private readonly bool _isFile = File.Exists(path);
     private string[]? _channels;
@@ -84,12 +85,14 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         var files = _isFile ? [(path, "")] : Find();
         foreach (var (file, label) in files)
             Add(file, label);
+        if (_labels.Count == 0)
+            throw new UserException(
+                $"{path} has no label in column '{options.Columns.Label}' of any row; name another with label=.");
         if (_windows.Count == 0)
             throw new UserException(
-                $"{path}: no recording has the {options.Window ?? 1} steps of a window, the longest has " +
+                $"{path}: no recording has the {options.Window} steps of a window, the longest has " +
                 $"{_longestRun}; choose a smaller window=.");
-        string[] labels = [.. files.Select(f => f.Label).Concat(_windows.Select(w => w.Label)).Distinct()
-            .Where(label => options.Columns.Label is null || label != "").Order(StringComparer.Ordinal)];
+        string[] labels = [.. _labels];
         Warn(files.Count, labels);
         Sequence[] sequences = [.. _windows.Select(w => new Sequence(
             w.Values, w.Steps, Array.BinarySearch(labels, w.Label, StringComparer.Ordinal), w.Group))];
@@ -170,6 +173,8 @@ internal sealed class CsvFolder(string path, CsvOptions options)
 
     private void AddRun(CsvTable table, Range rows, double gap, string label, string group)
     {
+        // Of a class whose recordings all are too short, too: its absence must show.
+        _labels.Add(label);
         int channels = _channels!.Length;
         var values = table.Values.AsMemory(0, table.Rows * channels);
         if (table.Times.IsEmpty)
