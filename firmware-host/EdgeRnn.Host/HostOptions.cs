@@ -39,6 +39,7 @@ internal sealed class HostOptions
           --capture FILE        keep the raw bytes of the line and their times
           --replay FILE         play a capture in place of a port
           --speed X|max         how fast [1]
+          --metrics [HOST:]PORT counters and times for Prometheus [HOST: 127.0.0.1]
           --exit-at-end         stop when the sender says that no more follows
           --version             print the version
           --help                print this
@@ -64,6 +65,8 @@ internal sealed class HostOptions
     public OutputFormat Output { get; private set; }
 
     public bool EventsOnly { get; private set; }
+
+    public string? Metrics { get; private set; }
 
     public string? Capture { get; private set; }
 
@@ -138,6 +141,7 @@ internal sealed class HostOptions
             "--decide" => text => Keep(Decide = text),
             "--output" => SetOutput,
             "--report" => SetReport,
+            "--metrics" => text => Keep(Metrics = text),
             "--capture" => text => Keep(Capture = text),
             "--replay" => text => Keep(Replay = text),
             "--speed" => SetSpeed,

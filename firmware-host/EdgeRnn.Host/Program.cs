@@ -51,7 +51,7 @@ static bool Run(HostOptions options)
         return Refuse(e.Message);
     }
     LineReceiver line = options.Input == InputFormat.Text
-        ? new TextReceiver(model.InputSize, port.JoinsMidway)
+        ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
         : new FrameReceiver(model.InputSize);
     var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     using var stop = OperatingSystem.IsLinux() ? new StopSignal() : null;
@@ -59,7 +59,13 @@ static bool Run(HostOptions options)
     var output = new OutputQueue(waitsForReader: options.BlockOnOutput ?? !port.IsLive);
     var sink = new DecisionSink(model, rules, output, options.Output, options.EventsOnly);
     var pipeline = new StreamPipeline(port, line, gaps, stream, sink, options) { Capture = capture };
-    return pipeline.Run(new(port, stop, [output]));
+    List<IServed> served = [output];
+    using var metrics = options.Metrics is null
+        ? null
+        : MetricsServer.Open(options.Metrics, new(port, line, gaps, stream, sink, pipeline), out error);
+    if (metrics is not null)
+        served.Add(metrics);
+    return error is null ? pipeline.Run(new(port, stop, served)) : Refuse(error);
 }
 
 static bool Refuse(string? error)

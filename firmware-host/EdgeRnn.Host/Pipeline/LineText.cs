@@ -35,6 +35,12 @@ internal sealed class LineText(int capacity)
         _length += written;
     }
 
+    public void Number(double value)
+    {
+        _ = value.TryFormat(_bytes.AsSpan(_length), out int written, default, CultureInfo.InvariantCulture);
+        _length += written;
+    }
+
     public void Field(ReadOnlySpan<byte> separatorAndName, long value)
     {
         Raw(separatorAndName);
@@ -56,6 +62,10 @@ internal sealed class LineText(int capacity)
         }
         return Encoding.UTF8.GetBytes(quoted.Append('"').ToString());
     }
+
+    /// <summary>The value of a label in Prometheus' text.</summary>
+    public static byte[] PrometheusQuote(string text) => Encoding.UTF8.GetBytes(
+        $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n")}\"");
 
     /// <summary>A cell of a CSV file: quoted where it must be, as RFC 4180 says.</summary>
     public static byte[] CsvQuote(string text) => Encoding.UTF8.GetBytes(

@@ -23,6 +23,10 @@ internal sealed class StreamPipeline(
     private const int SilentBytes = 4096;
     private bool _hinted;
 
+    private const double RateTolerance = 0.2;
+    private readonly FirstSecond _rate = new();
+    private readonly LineText _sentence = new(256);
+
     /// <summary>Keeps the raw bytes; may be null.</summary>
     public Capture? Capture { get; init; }
 
@@ -66,6 +70,10 @@ internal sealed class StreamPipeline(
                     if (sink.Output.IsBroken)
                         return null;
                     Hint(SilentBytes);
+                    if (port.IsLive && _rate.IsOver(line.Counts.Expected, port.BytesRead, out double hz))
+                        JudgeFirstSecond(hz);
+                    if (line.Refusal is not null)
+                        return line.Refusal;
                     var state = loop.Wait() ? Read() : PortState.Ended;
                     if (state == PortState.Failed)
                         return $"{port.Name} cannot be read any more";
@@ -109,6 +117,21 @@ internal sealed class StreamPipeline(
         StandardStreams.Say($"no reading among the {port.BytesRead} bytes that came; check --input and --baud");
     }
 
+    /// <summary>The first second is over: the line may turn out to be another model's.</summary>
+    private void JudgeFirstSecond(double hz)
+    {
+        line.FirstSecondOver();
+        double wanted = stream.Model.SampleRateHz;
+        if (wanted <= 0 || hz <= 0 || Math.Abs(hz - wanted) <= wanted * RateTolerance)
+            return;
+        _sentence.Raw("the line gives about "u8);
+        _sentence.Number(Math.Round(hz, 1));
+        _sentence.Raw(" readings a second, and the model was trained on "u8);
+        _sentence.Number(Math.Round(wanted, 1));
+        _sentence.Raw("; check the sensor's rate\n"u8);
+        StandardStreams.TrySay(_sentence.Written);
+    }
+
     /// <summary>Takes the line's last reading, and before it those that are missing, where they are bridged.</summary>
     private void Take()
     {
@@ -150,6 +173,7 @@ internal sealed class StreamPipeline(
         json.Field(",\"duplicates\":"u8, counts.Duplicates);
         json.Field(",\"restarts\":"u8, counts.Restarts);
         json.Field(",\"undescribed\":"u8, counts.Undescribed);
+        json.Field(",\"sender_errors\":"u8, counts.SenderErrors);
         json.Field(",\"reconnects\":"u8, port.Reconnects);
         if (port.Errors() is { } errors)
         {

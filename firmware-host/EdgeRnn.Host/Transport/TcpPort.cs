@@ -1,12 +1,8 @@
-using System.Globalization;
-
 namespace EdgeRnn.Host.Transport;
 
 /// <summary>A serial line over the network: <c>tcp:HOST:PORT</c>, as ser2net and serial adapters serve it.</summary>
 internal sealed unsafe class TcpPort : ReturningPort
 {
-    private const int StreamNonBlocking = 0x80801; // SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
-    private const int LongestAddress = 128; // sizeof(struct sockaddr_storage)
     private const int SocketLevel = 1; // SOL_SOCKET
     private const int SocketError = 4; // SO_ERROR
     private const int KeepAlive = 9; // SO_KEEPALIVE
@@ -16,38 +12,28 @@ internal sealed unsafe class TcpPort : ReturningPort
     private const int KeepCount = 6; // TCP_KEEPCNT
     private const int ConnectMs = 5000;
 
-    private readonly byte[] _address = new byte[LongestAddress];
-    private readonly uint _addressLength;
+    private readonly SocketAddress _address;
     private int _calling = -1;
     private long _giveUpAt;
 
-    private TcpPort(string name, Libc.AddressInfo* found)
+    private TcpPort(string name, SocketAddress address)
     {
         Name = name;
-        _addressLength = found->AddressLength;
-        new ReadOnlySpan<byte>(found->Address, (int)_addressLength).CopyTo(_address);
+        _address = address;
     }
 
     /// <summary>Connects; the address is looked up once, as asking for it again could wait.</summary>
     public static TcpPort? Open(string name, out string? error)
     {
-        int colon = name.LastIndexOf(':');
-        string host = name[4..Math.Max(4, colon)].Trim('[', ']');
-        if (host.Length == 0 || !ushort.TryParse(
-            name.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort number) || number == 0)
+        var address = SocketAddress.Parse(name["tcp:".Length..], defaultHost: null, out bool isKnown);
+        if (address is null)
         {
-            error = $"{name} names no host and port; write tcp:HOST:PORT, such as tcp:192.168.1.7:4001";
+            error = isKnown
+                ? $"the host of {name} is not known; check its name, or give its address"
+                : $"{name} names no host and port; write tcp:HOST:PORT, such as tcp:192.168.1.7:4001";
             return null;
         }
-        var hints = new Libc.AddressInfo { SocketType = 1 };
-        Libc.AddressInfo* found;
-        if (Libc.GetAddressInfo(host, number.ToString(CultureInfo.InvariantCulture), &hints, &found) != 0)
-        {
-            error = $"the host {host} is not known; check its name, or give its address";
-            return null;
-        }
-        var port = new TcpPort(name, found);
-        Libc.FreeAddressInfo(found);
+        var port = new TcpPort(name, address);
         error = port.Call(ConnectMs)
             ? null
             : $"{name} does not answer; check that the adapter is on and listens there";
@@ -89,10 +75,9 @@ internal sealed unsafe class TcpPort : ReturningPort
 
     private bool Begin()
     {
-        fixed (byte* address = _address)
+        fixed (byte* address = _address.Bytes)
         {
-            ushort family = *(ushort*)address; // sa_family
-            _calling = Libc.Socket(family, StreamNonBlocking, 0);
+            _calling = Libc.Socket(_address.Family, SocketAddress.StreamNonBlocking, 0);
             if (_calling < 0)
                 return false;
             _giveUpAt = Environment.TickCount64 + ConnectMs;
@@ -100,7 +85,7 @@ internal sealed unsafe class TcpPort : ReturningPort
             Set(TcpLevel, KeepIdle, 10);
             Set(TcpLevel, KeepInterval, 5);
             Set(TcpLevel, KeepCount, 3);
-            if (Libc.Connect(_calling, address, _addressLength) == 0 || Libc.LastError == Libc.EINPROGRESS)
+            if (Libc.Connect(_calling, address, (uint)_address.Bytes.Length) == 0 || Libc.LastError == Libc.EINPROGRESS)
                 return true;
         }
         _ = Libc.Close(_calling);

@@ -27,6 +27,9 @@ public sealed class LineCounts
     /// <summary>Sessions of the sender after its first.</summary>
     public long Restarts { get; internal set; }
 
+    /// <summary>Lines of text in which the sender reported an error of its own.</summary>
+    public long SenderErrors { get; internal set; }
+
     /// <summary>Data and end frames that no descriptor vouches for.</summary>
     public long Undescribed { get; internal set; }
 }

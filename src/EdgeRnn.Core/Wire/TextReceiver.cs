@@ -1,14 +1,16 @@
 using System.Globalization;
+using System.Text;
 
 namespace EdgeRnn.Wire;
 
 /// <summary>
-/// Receives the <c>text</c> format: one reading a line, its numbers split by commas, semicolons, tabs or spaces.
-/// A line with numbers that is no reading is one damaged reading; a line without any (a greeting, an error) is noise.
+/// Receives the <c>text</c> format: one reading a line, its numbers split by commas, semicolons, tabs or spaces, each with
+/// or without a <c>label:</c>. A line with numbers that is no reading is one damaged reading; a line without any (a greeting, an error) is noise.
 /// </summary>
 /// <param name="channels">Channels a reading must have.</param>
 /// <param name="joinsMidway">Whether the first bytes may be the end of a line, which is then passed over.</param>
-public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(channels)
+/// <param name="names">Names of the channels: a labelled number goes to the channel of that name. May be empty.</param>
+public sealed class TextReceiver(int channels, bool joinsMidway, params IReadOnlyList<string> names) : LineReceiver(channels)
 {
     /// <summary>Longest line: 4,096 numbers of 16 characters.</summary>
     public const int MaxLineLength = 65_536;
@@ -17,9 +19,11 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     private const int WrongRowsToRefuse = 3;
 
     private readonly bool _joinsMidway = joinsMidway;
+    private readonly byte[][] _names = [.. names.Select(Encoding.UTF8.GetBytes)];
     private bool _skipLine = joinsMidway;
     private bool _tooLong;
     private long _missing;
+    private bool _secondOver;
     private uint _next;
     private int _wrongRows;
     private int _wrongWidth;
@@ -48,6 +52,14 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
             if (Refusal is not null)
                 return LineAnswer.Refused;
         }
+    }
+
+    /// <inheritdoc/>
+    public override void FirstSecondOver()
+    {
+        _secondOver = true;
+        if (_wrongRows >= WrongRowsToRefuse && Counts.Delivered == 0)
+            Refuse();
     }
 
     /// <inheritdoc/>
@@ -86,6 +98,11 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
         if (line.IsEmpty)
             return false;
 
+        if (line.StartsWith("ERR"u8))
+        {
+            Counts.SenderErrors++;
+            return false;
+        }
         int width = Parse(line, out bool anyNumber, out bool allNumbers);
         if (!anyNumber)
         {
@@ -114,7 +131,7 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
     {
         _wrongRows = width == _wrongWidth ? _wrongRows + 1 : 1;
         _wrongWidth = width;
-        if (_wrongRows == WrongRowsToRefuse)
+        if (_wrongRows >= WrongRowsToRefuse && (!_joinsMidway || _secondOver))
             Refuse();
     }
 
@@ -131,16 +148,43 @@ public sealed class TextReceiver(int channels, bool joinsMidway) : LineReceiver(
         for (bool more = true; more; width++)
         {
             int end = line.IndexOfAny(Separators);
+            ReadOnlySpan<byte> label = default;
+            if (end > 0 && line[end - 1] == ':') // label: value
+            {
+                label = line[..(end - 1)];
+                line = line[end..].TrimStart((byte)' ');
+                end = line.IndexOfAny(Separators);
+            }
             more = end >= 0;
-            bool isNumber = TryParseNumber(more ? line[..end] : line, out float value);
+            var cell = more ? line[..end] : line;
+            int colon = cell.LastIndexOf((byte)':');
+            if (colon > 0) // label:value
+            {
+                label = cell[..colon];
+                cell = cell[(colon + 1)..];
+            }
+            bool isNumber = TryParseNumber(cell, out float value);
             anyNumber |= isNumber;
             allNumbers &= isNumber;
             if (width < readings.Length)
-                readings[width] = value;
+                readings[label.IsEmpty ? width : ChannelOf(label, width)] = value;
             if (more)
                 line = SkipSeparator(line[end..]);
         }
         return width;
+    }
+
+    /// <summary>The channel of that name, or the one at that place.</summary>
+    private int ChannelOf(ReadOnlySpan<byte> name, int place)
+    {
+        if (place < _names.Length && name.SequenceEqual(_names[place]))
+            return place; // as nearly always
+        for (int c = 0; c < _names.Length; c++)
+        {
+            if (name.SequenceEqual(_names[c]))
+                return c;
+        }
+        return place;
     }
 
     /// <summary>Spaces with at most one comma, semicolon or tab among them are one separator.</summary>

@@ -39,7 +39,8 @@ public class TextReceiverTests
         var readings = Receive(receiver, Text, Text.Length);
         Assert.Equal(["0:1,2", "1:3,4", "3:7,8!", "6:13,14!", "8:15,16!"], readings);
         var counts = receiver.Counts;
-        Assert.Equal((9, 5, 0, 4, 2), (counts.Expected, counts.Delivered, counts.Lost, counts.Damaged, counts.Noise));
+        Assert.Equal((9, 5, 0, 4), (counts.Expected, counts.Delivered, counts.Lost, counts.Damaged));
+        Assert.Equal((1, 1), (counts.Noise, counts.SenderErrors));
     }
 
     [Fact]
@@ -95,6 +96,45 @@ public class TextReceiverTests
         Assert.Equal(LineAnswer.NeedMore, port.Next("\n"u8, out _));
         Assert.False(port.Complete("5,6"u8));
         Assert.Equal((0, 1), (port.Counts.Delivered, port.Counts.Noise));
+    }
+
+    [Theory]
+    [InlineData("ax:1,ay:2\n", "0:1,2")]
+    [InlineData("ax:1\tay:2\n", "0:1,2")]
+    [InlineData("ay:2;ax:1\n", "0:1,2")] // by name, where the model names its channels
+    [InlineData("ay: 2, ax: 1\n", "0:1,2")]
+    [InlineData("ax: 1 ay: 2\n", "0:1,2")]
+    [InlineData("left:1 right:2\n", "0:1,2")]
+    [InlineData("ax:1,2\n", "0:1,2")]
+    [InlineData("ax:1,ay:\nax:3,ay:4\n", "1:3,4!")]
+    [InlineData("ax:one,ay:2\nax:3,ay:4\n", "1:3,4!")]
+    public void Labelled_numbers_are_read(string text, params string[] readings) => Assert.Equal(
+        readings, Receive(new(2, joinsMidway: false, "ax", "ay"), text, 5));
+
+    [Fact]
+    public void Errors_of_the_sender_are_counted_and_cost_nothing()
+    {
+        var receiver = new TextReceiver(2, joinsMidway: false);
+        Assert.Equal(["0:1,2", "1:3,4"], Receive(receiver, "1,2\nERR: sensor 7 timed out\r\nERR\n3,4\n", 7));
+        Assert.Equal((2, 2, 0, 0), (
+            receiver.Counts.SenderErrors, receiver.Counts.Delivered, receiver.Counts.Damaged, receiver.Counts.Noise));
+    }
+
+    [Fact]
+    public void A_live_line_is_another_models_only_after_its_first_second()
+    {
+        foreach (bool isLive in new[] { false, true })
+        {
+            var receiver = new TextReceiver(2, joinsMidway: isLive);
+            Receive(receiver, "\nversion 1 2 3\n1,2,3\n1,2,3\n1,2,3\n", 100);
+            Assert.Equal(isLive, receiver.Refusal is null);
+            receiver.FirstSecondOver();
+            Assert.StartsWith("the line carries 3 numbers a row, and the model reads 2", receiver.Refusal);
+        }
+        var greeting = new TextReceiver(2, joinsMidway: true);
+        Assert.Equal(["3:5,6!"], Receive(greeting, "\n1,2,3\n1,2,3\n1,2,3\n5,6\n", 100));
+        greeting.FirstSecondOver();
+        Assert.Null(greeting.Refusal);
     }
 
     private static List<string> Receive(TextReceiver receiver, string text, int pieceLength)
