@@ -38,7 +38,14 @@ public static class Evaluator
     /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
     /// <exception cref="UserException">The data does not fit the model.</exception>
     public static Evaluation Evaluate(
-        RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false)
+        RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false) =>
+        TryEvaluate(model, data, CancellationToken.None, threads, keepPredictions)!;
+
+    /// <returns>Null when <paramref name="cancellation"/> broke it off.</returns>
+    /// <inheritdoc cref="Evaluate"/>
+    public static Evaluation? TryEvaluate(
+        RnnModel model, SequenceDataset data, CancellationToken cancellation, int threads = 1,
+        bool keepPredictions = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -56,7 +63,7 @@ public static class Evaluator
         Parallel.ForEach(sessions, new ParallelOptions { MaxDegreeOfParallelism = sessions.Length }, session =>
         {
             var scores = new float[model.Labels.Count];
-            for (int i; (i = Interlocked.Increment(ref next)) < data.Count;)
+            for (int i; (i = Interlocked.Increment(ref next)) < data.Count && !cancellation.IsCancellationRequested;)
             {
                 int label = data.Sequences[i].Label;
                 predicted[i] = Run(session, data.Sequences[i], scores);
@@ -68,6 +75,8 @@ public static class Evaluator
             Interlocked.Add(ref replaced, session.ReplacedReadings);
         });
 
+        if (cancellation.IsCancellationRequested)
+            return null;
         var confusion = new int[model.Labels.Count, model.Labels.Count];
         int correct = 0;
         for (int i = 0; i < data.Count; i++)

@@ -118,13 +118,14 @@ internal sealed record TrainJob
     };
 
     /// <summary>Trains, looks at the test set, writes the files and reports.</summary>
-    /// <param name="folder">Where the files go.</param>
+    /// <param name="run">Where the files go.</param>
     /// <param name="force">Whether files that exist are replaced.</param>
     /// <param name="terminal">Where to report.</param>
     /// <param name="cancellation">Stops training; what is there by then is kept.</param>
-    public int Run(string folder, bool force, Terminal terminal, CancellationToken cancellation)
+    public int Run(UnfinishedRun run, bool force, Terminal terminal, CancellationToken cancellation)
     {
-        using var files = new TrainedFiles(folder, force);
+        using var files = new TrainedFiles(run.Folder, force);
+        using var unfinished = run.Begin();
         var data = terminal.Load(Data);
         var test = Test is null ? null : terminal.Load(Test).AlignedTo(data);
         if (test is not null)
@@ -137,7 +138,7 @@ internal sealed record TrainJob
                 + $"dense:{network.OutputSize}; use dense:{data.Labels.Count}.");
         }
 
-        var options = OptionsFor(train, validation);
+        var options = OptionsFor(train, validation) with { Checkpoint = run.Checkpoint, Resume = true };
         // Windows that no board can run are refused now, not after an hour of training.
         network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
@@ -149,8 +150,9 @@ internal sealed record TrainJob
         terminal.Say(history.Summary);
         var model = network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         bool isStopped = history.StopReason == StopReason.Cancelled;
-        var evaluation = test is null || isStopped ? null : Evaluator.Evaluate(
-            model, test, Threads, keepPredictions: true);
+        var evaluation = test is null ? null : Evaluator.TryEvaluate(
+            model, test, cancellation, Threads, keepPredictions: true);
+        isStopped |= test is not null && evaluation is null;
         float validated = (float)(history.Best?.ValidationAccuracy ?? 0), tested = (float)(evaluation?.Accuracy ?? 0);
         var provenance = new TrainingProvenance(data.Name, Seed, validated, tested, CommandLine.Version);
         model = SelfTests.Attach(model with { Training = provenance });
@@ -175,7 +177,14 @@ internal sealed record TrainJob
             result["report"] = files.Page;
         files.WriteResult(result);
         Report(terminal, result, history);
-        return isStopped ? CommandLine.Stopped : CommandLine.Done;
+        if (isStopped)
+        {
+            terminal.Say($"Go on with: {run.Command}");
+            return CommandLine.Stopped;
+        }
+
+        run.Finish();
+        return CommandLine.Done;
     }
 
     /// <summary>At least 20 steps an epoch where the data allow it, in batches of 8 to 128.</summary>

@@ -13,7 +13,7 @@ internal static class TrainVerb
     public static Command Create()
     {
         var data = SharedOptions.Data(
-            "--data", "Training data, as kind:path[?key=value&…], e.g. csv:recordings?window=100.", required: true);
+            "--data", "Training data, as kind:path[?key=value&…], e.g. csv:recordings?window=100.");
         var validation = new Option<string?>("--validation")
         {
             HelpName = "SPEC|PART",
@@ -94,21 +94,35 @@ internal static class TrainVerb
             HelpName = "DIR",
             Description = "Folder for model.ernn, history.csv and options.json.",
         };
+        var resume = new Option<string?>("--resume")
+        {
+            HelpName = "DIR",
+            Description = "Go on with the run in this folder, which was interrupted; its options come from there.",
+        };
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("train", "Train a network on labelled sequences.")
         {
             data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
             clip, smoothing, classWeights, patience, normalise, augment, stream, hop, decide, folds, byGroup,
-            allowSharedGroups, seed, threads, output, force, json,
+            allowSharedGroups, seed, threads, output, resume, force, json,
         };
         command.Validators.Add(result =>
         {
+            if (result.GetValue(resume) is { } folder && result.GetValue(output) is { } other
+                && Path.GetFullPath(folder) != Path.GetFullPath(other))
+            {
+                result.AddError("--resume names the folder already; leave --out out");
+            }
+
+            bool isResumed = result.GetResult(resume) is not null;
             bool isByGroup = result.GetResult(byGroup) is not null;
             if (isByGroup && result.GetResult(folds) is not null)
                 result.AddError("--leave-one-group-out and --folds exclude each other; leave one");
-            if (result.GetValue(output) is null && result.GetResult(folds) is null && !isByGroup)
+            if (!isResumed && result.GetValue(output) is null && result.GetResult(folds) is null && !isByGroup)
                 result.AddError("--out is missing; name the folder that the model goes to");
+            if (!isResumed && result.GetResult(data) is null)
+                result.AddError("--data is missing; name the recordings, e.g. --data csv:recordings?window=100");
             bool areImages = result.GetResult(data)?.Tokens is [{ Value: { } spec }]
                 && spec.StartsWith("idx:", StringComparison.Ordinal);
             if (!areImages && result.GetResult(augment)?.Tokens is [{ Value: { } kinds }] && kinds.Contains("pixels:"))
@@ -118,42 +132,52 @@ internal static class TrainVerb
         });
         command.SetAction((parsed, cancellation) =>
         {
-            var job = new TrainJob
-            {
-                Data = parsed.GetRequiredValue(data)!,
-                Validation = Validation.Parse(parsed.GetValue(validation)),
-                AllowSharedGroups = parsed.GetValue(allowSharedGroups),
-                Test = parsed.GetValue(test),
-                Net = parsed.GetValue(net),
-                Epochs = parsed.GetValue(epochs),
-                Batch = parsed.GetValue(batch),
-                Optimizer = WithMomentum(
-                    Optimizer.Parse(parsed.GetRequiredValue(optimizer)), parsed.GetValue(momentum)),
-                LearningRate = parsed.GetValue(learningRate),
-                Schedule = LearningRateSchedule.Parse(parsed.GetRequiredValue(schedule)),
-                WeightDecay = parsed.GetValue(decay),
-                Accumulate = parsed.GetValue(accumulate),
-                LabelSmoothing = parsed.GetValue(smoothing) ?? 0,
-                ClassWeights = parsed.GetValue(classWeights),
-                ClipNorm = parsed.GetValue(clip) ?? 1f,
-                Patience = parsed.GetValue(patience),
-                Normalise = ParseNormalisation(parsed.GetRequiredValue(normalise)),
-                Augment = parsed.GetValue(augment),
-                Stream = SharedOptions.ParseName<StreamMode>(parsed.GetRequiredValue(stream)),
-                Hop = parsed.GetValue(hop) ?? 0,
-                Decide = parsed.GetValue(decide) ?? "none",
-                Seed = (ulong)parsed.GetValue(seed),
-                Threads = parsed.GetValue(threads),
-            };
             var terminal = new Terminal(parsed, parsed.GetValue(json));
-            int result = parsed.GetValue(folds) is { } count
-                ? CrossValidation.InFolds(job, count, terminal, cancellation)
-                : parsed.GetValue(byGroup)
-                    ? CrossValidation.ByGroup(job, terminal, cancellation)
-                    : job.Run(parsed.GetRequiredValue(output)!, parsed.GetValue(force), terminal, cancellation);
-            return Task.FromResult(result);
+            if (parsed.GetValue(resume) is { } interrupted)
+            {
+                var found = UnfinishedRun.Find(interrupted);
+                var saved = found.Parse(command, parsed, resume, output, force, json);
+                return Task.FromResult(JobOf(saved).Run(found, force: true, terminal, cancellation));
+            }
+
+            var job = JobOf(parsed);
+            if (parsed.GetValue(folds) is { } count)
+                return Task.FromResult(CrossValidation.InFolds(job, count, terminal, cancellation));
+            if (parsed.GetValue(byGroup))
+                return Task.FromResult(CrossValidation.ByGroup(job, terminal, cancellation));
+            bool isForced = parsed.GetValue(force);
+            var run = UnfinishedRun.New(parsed.GetRequiredValue(output)!, parsed, threads, isForced);
+            return Task.FromResult(job.Run(run, isForced, terminal, cancellation));
         });
         return command;
+
+        TrainJob JobOf(ParseResult parsed) => new()
+        {
+            Data = parsed.GetRequiredValue(data)!,
+            Validation = Validation.Parse(parsed.GetValue(validation)),
+            AllowSharedGroups = parsed.GetValue(allowSharedGroups),
+            Test = parsed.GetValue(test),
+            Net = parsed.GetValue(net),
+            Epochs = parsed.GetValue(epochs),
+            Batch = parsed.GetValue(batch),
+            Optimizer = WithMomentum(
+                Optimizer.Parse(parsed.GetRequiredValue(optimizer)), parsed.GetValue(momentum)),
+            LearningRate = parsed.GetValue(learningRate),
+            Schedule = LearningRateSchedule.Parse(parsed.GetRequiredValue(schedule)),
+            WeightDecay = parsed.GetValue(decay),
+            Accumulate = parsed.GetValue(accumulate),
+            LabelSmoothing = parsed.GetValue(smoothing) ?? 0,
+            ClassWeights = parsed.GetValue(classWeights),
+            ClipNorm = parsed.GetValue(clip) ?? 1f,
+            Patience = parsed.GetValue(patience),
+            Normalise = ParseNormalisation(parsed.GetRequiredValue(normalise)),
+            Augment = parsed.GetValue(augment),
+            Stream = SharedOptions.ParseName<StreamMode>(parsed.GetRequiredValue(stream)),
+            Hop = parsed.GetValue(hop) ?? 0,
+            Decide = parsed.GetValue(decide) ?? "none",
+            Seed = (ulong)parsed.GetValue(seed),
+            Threads = parsed.GetValue(threads),
+        };
     }
 
     private static NormalisationMode? ParseNormalisation(string text) =>

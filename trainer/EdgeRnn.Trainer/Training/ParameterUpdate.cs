@@ -42,6 +42,16 @@ internal sealed unsafe class ParameterUpdate
         (_reduceAction, _updateAction, _packAction) = (Reduce, Update, Pack);
     }
 
+    /// <summary>What the optimizer remembers.</summary>
+    public Span<float> State => _state.Span;
+
+    /// <summary>Steps that are done.</summary>
+    public long StepNumber
+    {
+        get => _step.Number;
+        set => _step = _step with { Number = value };
+    }
+
     /// <summary>
     /// The sum of the gradients that thread <paramref name="thread"/> computes; zeros before each batch.
     /// </summary>

@@ -8,7 +8,7 @@ namespace EdgeRnn.Trainer.Training;
 /// <summary>
 /// One training run: batches in shares over threads, epochs compared on validation data, the best one kept.
 /// </summary>
-internal sealed class TrainingLoop : IDisposable
+internal sealed partial class TrainingLoop : IDisposable
 {
     // Of the random numbers that follow from a seed: 0 is for first weights.
     private const ulong ShuffleStream = 1UL << 32;
@@ -35,10 +35,18 @@ internal sealed class TrainingLoop : IDisposable
     private readonly List<EpochResult> _epochs = [];
     private readonly List<double> _losses = [];
     private float _gradientScale;
+
+    // Where the run is: this epoch, its batches that are done, and sums over them.
+    private int _epoch = 1;
+    private int _batch;
+    private double _lossSum;
+    private double _weightSum;
+    private int _correct;
     private float _learningRate;
     private long _batchNumber;
     private int _bestEpoch;
-    private int _epoch;
+    private double _epochBegin;
+    private double _secondsBefore;
 
     public TrainingLoop(
         Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation,
@@ -70,72 +78,128 @@ internal sealed class TrainingLoop : IDisposable
         _order = [.. Enumerable.Range(0, train.Count)];
         _best = new float[network.ParameterCount];
         _runShare = RunShare;
+        if (options.Checkpoint is not { } path)
+            return;
+        _identity = Training.Checkpoint.Of(network, train, validation, options);
+        if (options.Resume && File.Exists(path))
+            Restore(Training.Checkpoint.Read(path, _identity));
+        else
+            Save();
     }
 
     private int Batches => (_train.Count + _options.BatchSize - 1) / _options.BatchSize;
+
+    /// <summary>Seconds of the run, with those before it was resumed.</summary>
+    private double Elapsed => _secondsBefore + _clock.Elapsed.TotalSeconds;
+
+    private bool IsOutOfPatience => _options.Patience > 0 && _epochs.Count - _bestEpoch >= _options.Patience;
 
     public void Dispose() => _threads.Dispose();
 
     public History Run(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        var reason = StopReason.Finished;
+        StopReason? reason = null;
         _update.PackWeights();
-        for (int epoch = 1; epoch <= _options.Epochs && reason == StopReason.Finished; epoch++)
-            reason = RunEpoch(epoch, progress, cancellation);
+        while (reason is null)
+        {
+            if (IsOutOfPatience)
+                reason = StopReason.NoImprovement;
+            else if (_epoch > _options.Epochs)
+                reason = StopReason.Finished;
+            else
+                reason = RunEpoch(progress, cancellation);
+        }
+
         if (_bestEpoch > 0)
             _best.CopyTo(_network.Parameters.Span);
         else if (reason == StopReason.NotFinite)
-            throw new UserException("The loss became NaN or infinite in the first epoch; use a lower learning rate.");
-        return new(_epochs, _bestEpoch, reason, _clock.Elapsed.TotalSeconds, _train.Count, _validation?.Count ?? 0);
-    }
-
-    private StopReason RunEpoch(int epoch, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
-    {
-        double begin = _clock.Elapsed.TotalSeconds;
-        double loss = 0, weight = 0;
-        int correct = 0;
-        _epoch = epoch;
-        var random = SeededRandom.Stream(_options.Seed, ShuffleStream + (ulong)epoch);
-        random.Shuffle(_order.AsSpan());
-        for (int batch = 0; batch < Batches; batch += _options.Accumulate)
         {
-            if (cancellation.IsCancellationRequested)
-                return StopReason.Cancelled;
-            int end = Math.Min(Batches, batch + _options.Accumulate);
-            double stepWeight = WeightOf(Indices(batch, end));
-            _gradientScale = 1f / (float)stepWeight;
-            double stepLoss = 0;
-            for (int b = batch; b < end; b++)
-            {
-                (double batchLoss, int batchCorrect) = RunBatch(Indices(b, b + 1));
-                stepLoss += batchLoss;
-                correct += batchCorrect;
-            }
-
-            double done = epoch - 1 + (double)batch / Batches;
-            float rate = _options.LearningRate ?? _options.Optimizer.DefaultLearningRate;
-            _learningRate = rate * _options.Schedule.Factor(done, _options.Epochs, _losses);
-            if (!double.IsFinite(stepLoss) || !_update.TryStep(_learningRate))
-                return StopReason.NotFinite;
-            loss += stepLoss;
-            weight += stepWeight;
-            Report(progress, epoch, end, loss / weight, correct, begin, null);
+            // What the checkpoint holds would come to the same end.
+            if (_options.Checkpoint is { } path)
+                File.Delete(path);
+            throw new UserException("The loss became NaN or infinite in the first epoch; use a lower learning rate.");
         }
 
-        double trained = _clock.Elapsed.TotalSeconds - begin;
-        double count = _train.Count;
-        var result = Validate(epoch, loss / weight, correct / count, begin, count / trained);
+        return new(_epochs, _bestEpoch, reason.Value, Elapsed, _train.Count, _validation?.Count ?? 0);
+    }
+
+    /// <summary>The rest of the epoch at hand; null when it is done.</summary>
+    private StopReason? RunEpoch(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    {
+        if (_batch == 0)
+            _epochBegin = Elapsed;
+        while (_batch < Batches)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                Save();
+                return StopReason.Cancelled;
+            }
+
+            if (_batch == 0)
+                SeededRandom.Stream(_options.Seed, ShuffleStream + (ulong)_epoch).Shuffle(_order);
+            if (!TryStep())
+                return StopReason.NotFinite;
+            Report(progress, null);
+        }
+
+        double samplesPerSecond = _train.Count / (Elapsed - _epochBegin);
+        var validated = _validation is null ? null : Evaluator.TryEvaluate(
+            _network.ToModel(_train, _normalisation), _validation, cancellation, _options.Threads);
+        if (_validation is not null && validated is null)
+        {
+            Save();
+            return StopReason.Cancelled;
+        }
+
+        var result = new EpochResult(
+            _epoch, _lossSum / _weightSum, (double)_correct / _train.Count, validated?.Loss, validated?.Accuracy,
+            Elapsed - _epochBegin, samplesPerSecond)
+        {
+            LearningRate = _learningRate,
+        };
+        Report(progress, result);
+        EndEpoch(result);
+        return null;
+    }
+
+    private bool TryStep()
+    {
+        int end = Math.Min(Batches, _batch + _options.Accumulate);
+        double weight = WeightOf(Indices(_batch, end));
+        _gradientScale = 1f / (float)weight;
+        double loss = 0;
+        for (int batch = _batch; batch < end; batch++)
+        {
+            (double batchLoss, int batchCorrect) = RunBatch(Indices(batch, batch + 1));
+            loss += batchLoss;
+            _correct += batchCorrect;
+        }
+
+        double done = _epoch - 1 + (double)_batch / Batches;
+        float rate = _options.LearningRate ?? _options.Optimizer.DefaultLearningRate;
+        _learningRate = rate * _options.Schedule.Factor(done, _options.Epochs, _losses);
+        if (!double.IsFinite(loss) || !_update.TryStep(_learningRate))
+            return false;
+        _lossSum += loss;
+        _weightSum += weight;
+        _batch = end;
+        return true;
+    }
+
+    private void EndEpoch(EpochResult result)
+    {
         _epochs.Add(result);
         _losses.Add(result.ValidationLoss ?? result.Loss);
         if (_bestEpoch == 0 || IsBetter(result, _epochs[_bestEpoch - 1]))
         {
-            _bestEpoch = epoch;
+            _bestEpoch = _epoch;
             _network.Parameters.Span.CopyTo(_best);
         }
 
-        Report(progress, epoch, Batches, loss / weight, correct, begin, result);
-        bool outOfPatience = _options.Patience > 0 && epoch - _bestEpoch >= _options.Patience;
-        return outOfPatience ? StopReason.NoImprovement : StopReason.Finished;
+        _epoch++;
+        (_batch, _lossSum, _weightSum, _correct) = (0, 0, 0, 0);
+        SaveEpoch();
     }
 
     // Without validation data the last epoch is the one to keep.
@@ -143,18 +207,6 @@ internal sealed class TrainingLoop : IDisposable
         result.ValidationAccuracy is null
         || result.ValidationAccuracy > best.ValidationAccuracy
         || (result.ValidationAccuracy == best.ValidationAccuracy && result.ValidationLoss < best.ValidationLoss);
-
-    private EpochResult Validate(int epoch, double loss, double accuracy, double begin, double samplesPerSecond)
-    {
-        var evaluation = _validation is null
-            ? null
-            : Evaluator.Evaluate(_network.ToModel(_train, _normalisation), _validation, _options.Threads);
-        double seconds = _clock.Elapsed.TotalSeconds - begin;
-        return new(epoch, loss, accuracy, evaluation?.Loss, evaluation?.Accuracy, seconds, samplesPerSecond)
-        {
-            LearningRate = _learningRate,
-        };
-    }
 
     /// <summary>Sequences from one batch of this epoch to before another.</summary>
     private Span<int> Indices(int batch, int end)
@@ -221,19 +273,16 @@ internal sealed class TrainingLoop : IDisposable
         pass.Backward(_update.Gradient(share));
     }
 
-    private void Report(
-        IProgress<TrainingProgress>? progress, int epoch, int batch, double loss, int correct, double begin,
-        EpochResult? completed)
+    private void Report(IProgress<TrainingProgress>? progress, EpochResult? completed)
     {
         if (progress is null)
             return;
-        double now = _clock.Elapsed.TotalSeconds;
-        int samples = Math.Min(batch * _options.BatchSize, _train.Count);
-        double done = epoch - 1 + (double)batch / Batches;
-        var remaining = TimeSpan.FromSeconds(now / done * (_options.Epochs - done));
-        double samplesPerSecond = completed?.SamplesPerSecond ?? samples / Math.Max(1e-9, now - begin);
+        int samples = Math.Min(_batch * _options.BatchSize, _train.Count);
+        double done = _epoch - 1 + (double)_batch / Batches;
+        var remaining = TimeSpan.FromSeconds(Elapsed / done * (_options.Epochs - done));
+        double samplesPerSecond = completed?.SamplesPerSecond ?? samples / Math.Max(1e-9, Elapsed - _epochBegin);
         progress.Report(new(
-            epoch, _options.Epochs, batch, Batches, loss, (double)correct / samples, samplesPerSecond,
-            remaining, completed));
+            _epoch, _options.Epochs, _batch, Batches, _lossSum / _weightSum, (double)_correct / samples,
+            samplesPerSecond, remaining, completed));
     }
 }

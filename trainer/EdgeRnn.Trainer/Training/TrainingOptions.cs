@@ -61,6 +61,17 @@ public sealed record TrainingOptions
     /// <summary>How training sequences are varied in each epoch, after validation data were held out; or null.</summary>
     public Augmentation? Augment { get; init; }
 
+    /// <summary>
+    /// File that holds the run after each epoch, and where it stopped when it was cancelled; null for none.
+    /// </summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>
+    /// Whether to go on from <see cref="Checkpoint"/> where that file exists: the weights become those of a run that was
+    /// never interrupted, to the bit.
+    /// </summary>
+    public bool Resume { get; init; }
+
     /// <summary>Refuses what cannot be trained with.</summary>
     internal void Check()
     {
@@ -77,6 +88,7 @@ public sealed record TrainingOptions
             $"Gradients are accumulated over 1 to {1 << 20} batches, not {Accumulate}.");
         Require(
             LabelSmoothing is >= 0 and < 1, $"Label smoothing must be from 0 to below 1, not {LabelSmoothing}.");
+        Require(!Resume || Checkpoint is not null, "There is no checkpoint to resume from; name its file.");
         Require(Patience >= 0, $"The patience must be 0 (never stop early) or more epochs, not {Patience}.");
         Require(
             ValidationFraction is >= 0 and <= 0.9,
