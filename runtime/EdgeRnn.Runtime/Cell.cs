@@ -4,31 +4,37 @@ using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
 
+/// <summary>A matrix product that a step of one stream needs before <see cref="Cell.Update"/>.</summary>
+internal readonly record struct Product(Projection Weights, Signal X, Signal? H, AlignedBuffer<float> Sums);
+
 /// <summary>One layer of one stream: packed weights that all streams share, and a state of its own.</summary>
-internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
+internal abstract class Cell(RnnLayer layer, Precision precision)
 {
     public RnnLayer Layer { get; } = layer;
 
     /// <summary>What the layer gives the next one.   [units]</summary>
-    public Signal Hidden { get; } = new(layer.Units, precision, kernel);
-
-    protected Kernel Kernel { get; } = kernel;
+    public Signal Hidden { get; } = new(layer.Units, precision);
 
     protected Precision Precision { get; } = precision;
 
-    /// <summary>Integers per unit of <see cref="Hidden"/>; 1 in a float session.</summary>
-    protected float InverseScale { get; } = precision == Precision.Float32 ? 1f : 1f / layer.OutputScale;
-
-    /// <summary>What is remembered from step to step beside <see cref="Hidden"/>, in real units: c of an LSTM, h of a GRU.</summary>
-    public AlignedBuffer<float>? Memory { get; protected init; }
-
-    /// <summary>The LSTM's cell state in real units, for calibration; empty for other layers.</summary>
-    public ReadOnlySpan<float> CellState => Layer.Kind == LayerKind.Lstm ? Memory!.Span[..Layer.Units] : default;
+    /// <summary>The cell state in real units of a float session's LSTM, for calibration; empty otherwise.</summary>
+    public ReadOnlySpan<float> CellState => Layer.Kind == LayerKind.Lstm && Precision == Precision.Float32
+        ? MemoryMarshal.Cast<byte, float>(MemoryBytes) : default;
 
     /// <summary>Bytes that <see cref="SaveState"/> writes.</summary>
-    public int StateBytes => !Layer.IsRecurrent ? 0 : Hidden.Published.Length + (Memory is null ? 0 : sizeof(float) * Layer.Units);
+    public int StateBytes => Layer.IsRecurrent ? Hidden.Bytes.Length + MemoryBytes.Length : 0;
 
+    /// <summary>What is remembered from step to step beside <see cref="Hidden"/>: c of an LSTM, h of a GRU.</summary>
+    protected virtual Span<byte> MemoryBytes => default;
+
+    /// <summary>Advances by one step: the products, then <see cref="Update"/>.</summary>
     public abstract void Step(Signal x);
+
+    /// <summary>The products of a step with input <paramref name="x"/>, for many streams to make together.</summary>
+    public abstract Product[] Products(Signal x);
+
+    /// <summary>From the products to the next state.</summary>
+    public abstract void Update();
 
     /// <summary>The same layer for another stream, at a zero state.</summary>
     public abstract Cell Clone();
@@ -36,7 +42,7 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     public virtual void Reset()
     {
         Hidden.Clear();
-        Memory?.Span.Clear();
+        MemoryBytes.Clear();
     }
 
     /// <summary>Writes hidden activations, then memory.</summary>
@@ -44,87 +50,63 @@ internal abstract class Cell(RnnLayer layer, Precision precision, Kernel kernel)
     {
         if (!Layer.IsRecurrent)
             return;
-        var hidden = Hidden.Published;
-        hidden.CopyTo(target);
-        Memory?.Span[..Layer.Units].CopyTo(MemoryMarshal.Cast<byte, float>(target[hidden.Length..]));
+        Hidden.Bytes.CopyTo(target);
+        MemoryBytes.CopyTo(target[Hidden.Bytes.Length..]);
     }
 
     public void RestoreState(ReadOnlySpan<byte> source)
     {
         if (!Layer.IsRecurrent)
             return;
-        var hidden = Hidden.Published;
-        source[..hidden.Length].CopyTo(hidden);
-        if (Memory is not null)
-            MemoryMarshal.Cast<byte, float>(source[hidden.Length..])[..Layer.Units].CopyTo(Memory.Span);
+        source[..Hidden.Bytes.Length].CopyTo(Hidden.Bytes);
+        source.Slice(Hidden.Bytes.Length, MemoryBytes.Length).CopyTo(MemoryBytes);
     }
 
-    /// <summary>A number for each unit, with padding for the last vector.</summary>
-    protected AlignedBuffer<float> NewUnits() => new(Layer.Units + 32);
-
-    /// <summary>Packs the weights of a layer for <paramref name="kernel"/>.</summary>
-    public static Cell Create(RnnLayer layer, Precision precision, Kernel kernel) => (precision, kernel.IsVectorised) switch
+    /// <summary>Packs the weights of a layer for <paramref name="packing"/>'s kernel.</summary>
+    public static Cell Create(RnnLayer layer, Precision precision, Packing packing) => (precision, packing.Kernel.IsVectorised) switch
     {
-        _ when layer.Variant is not null => VariantCell.Create(layer, kernel),
-        (Precision.Float32, true) => Create<VectorLanes, FloatNumerics>(layer, precision, kernel),
-        (Precision.Float32, false) => Create<ScalarLane, FloatNumerics>(layer, precision, kernel),
-        (Precision.Int8, true) => Create<VectorLanes, IntegerNumerics<Int8Range>>(layer, precision, kernel),
-        (Precision.Int8, false) => Create<ScalarLane, IntegerNumerics<Int8Range>>(layer, precision, kernel),
-        (_, true) => Create<VectorLanes, IntegerNumerics<Int16Range>>(layer, precision, kernel),
-        (_, false) => Create<ScalarLane, IntegerNumerics<Int16Range>>(layer, precision, kernel),
+        _ when layer.Variant is not null => VariantCell.Create(layer, packing),
+        (Precision.Float32, true) => CreateFloat<VectorLanes>(layer, precision, packing),
+        (Precision.Float32, false) => CreateFloat<ScalarLane>(layer, precision, packing),
+        (Precision.Int8, true) => CreateInteger<VectorShorts, Int8Activations>(layer, precision, packing),
+        (Precision.Int8, false) => CreateInteger<ScalarShort, Int8Activations>(layer, precision, packing),
+        (_, true) => CreateInteger<VectorShorts, Int16Activations>(layer, precision, packing),
+        (_, false) => CreateInteger<ScalarShort, Int16Activations>(layer, precision, packing),
     };
 
-    private static Cell Create<T, TNumerics>(RnnLayer layer, Precision precision, Kernel kernel)
-        where T : unmanaged, ILanes<T>
-        where TNumerics : struct, INumerics => layer.Kind switch
+    private static Cell CreateFloat<T>(RnnLayer layer, Precision precision, Packing packing)
+        where T : unmanaged, ILanes<T> => Create<FloatNumerics<T>, T, float, NoConstants>(layer, precision, packing);
+
+    private static Cell CreateInteger<T, TBits>(RnnLayer layer, Precision precision, Packing packing)
+        where T : unmanaged, IShortLanes<T>
+        where TBits : struct, IActivationBits =>
+        Create<IntegerNumerics<T, TBits>, T, short, FixedPointConstants<T>>(layer, precision, packing);
+
+    private static Cell Create<TNumerics, T, TNumber, TConstants>(RnnLayer layer, Precision precision, Packing packing)
+        where TNumerics : struct, INumerics<T, TNumber, TConstants>
+        where T : unmanaged
+        where TNumber : unmanaged
+        where TConstants : unmanaged => layer.Kind switch
         {
-            LayerKind.SimpleRnn => new SimpleRnnCell<T, TNumerics>(layer, precision, kernel),
-            LayerKind.Lstm => new LstmCell<T, TNumerics>(layer, precision, kernel),
-            LayerKind.Gru when layer.ResetBefore => new ResetBeforeGruCell<T, TNumerics>(layer, precision, kernel),
-            LayerKind.Gru => new GruCell<T, TNumerics>(layer, precision, kernel),
-            _ => new DenseLayer<T, TNumerics>(layer, precision, kernel),
+            LayerKind.SimpleRnn => new SimpleRnnCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
+            LayerKind.Lstm => new LstmCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
+            LayerKind.Gru => new GruCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
+            _ => new DenseLayer<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
         };
 }
 
-/// <summary>A cell whose step is two products, W_ih·x + b_ih and W_hh·h + b_hh, and then what its equations make of them.</summary>
-internal abstract unsafe class TwoProductCell : Cell
+/// <summary>A cell with a memory beside its hidden signal.</summary>
+internal abstract class MemoryCell<TNumber> : Cell
+    where TNumber : unmanaged
 {
-    protected TwoProductCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : base(layer, precision, kernel)
-    {
-        Inputs = new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale);
-        Recurrent = new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale);
-        FromInputs = Inputs.NewResult();
-        FromHidden = Recurrent.NewResult();
-    }
+    protected MemoryCell(RnnLayer layer, Precision precision)
+        : base(layer, precision) => Memory = NewUnits();
 
-    /// <summary>Another stream on the weights of <paramref name="other"/>.</summary>
-    protected TwoProductCell(TwoProductCell other)
-        : base(other.Layer, other.Precision, other.Kernel)
-    {
-        Inputs = other.Inputs;
-        Recurrent = other.Recurrent;
-        FromInputs = Inputs.NewResult();
-        FromHidden = Recurrent.NewResult();
-    }
+    /// <summary>[units]</summary>
+    protected AlignedBuffer<TNumber> Memory { get; }
 
-    public Projection Inputs { get; }
+    protected sealed override Span<byte> MemoryBytes => MemoryMarshal.AsBytes(Memory.Span[..Layer.Units]);
 
-    public Projection Recurrent { get; }
-
-    /// <summary>W_ih·x + b_ih   [gates·units]</summary>
-    public AlignedBuffer<float> FromInputs { get; }
-
-    /// <summary>W_hh·h + b_hh   [gates·units]</summary>
-    public AlignedBuffer<float> FromHidden { get; }
-
-    public sealed override void Step(Signal x)
-    {
-        Inputs.Multiply(x, FromInputs.Pointer);
-        Recurrent.Multiply(Hidden, FromHidden.Pointer);
-        Update();
-    }
-
-    /// <summary>From both products to the next state.</summary>
-    public abstract void Update();
+    /// <summary>A number for each unit, with padding for the last vector.</summary>
+    protected AlignedBuffer<TNumber> NewUnits() => new(Layer.Units + 32);
 }

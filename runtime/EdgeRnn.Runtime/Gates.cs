@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using EdgeRnn.Quantization;
 
 namespace EdgeRnn.Runtime;
 
@@ -8,23 +7,27 @@ namespace EdgeRnn.Runtime;
 /// exceed the compiler's inlining budget, and what it then leaves as calls makes a step three times slower. The last vector reads and
 /// writes beyond the last unit, where every buffer has padding and numbers mean nothing.
 /// </summary>
-internal static unsafe class Gates<T, TNumerics>
-    where T : unmanaged, ILanes<T>
-    where TNumerics : struct, INumerics
+internal static unsafe class Gates<TNumerics, T, TNumber, TConstants>
+    where TNumerics : struct, INumerics<T, TNumber, TConstants>
+    where T : unmanaged
+    where TNumber : unmanaged
+    where TConstants : unmanaged
 {
-    /// <summary>gate = σ(a + b)   [units]</summary>
+    /// <summary>gate = σ(sum)   [units]</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Sigmoid(float* a, float* b, float* gate, int units)
+    public static void Sigmoid(float* sum, TNumber* gate, int units, in TConstants constants)
     {
-        for (int u = 0; u < units; u += T.Count)
-            TNumerics.Sigmoid(T.Load(a + u) + T.Load(b + u)).Store(gate + u);
+        var k = constants;
+        for (var end = gate + units; gate < end; gate += TNumerics.Count, sum += TNumerics.Count)
+            TNumerics.Store(TNumerics.Sigmoid(TNumerics.LoadSums(sum), k), gate);
     }
 
-    /// <summary>gate = tanh(a + b)   [units]</summary>
+    /// <summary>gate = tanh(sum)   [units]</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Tanh(float* a, float* b, float* gate, int units)
+    public static void Tanh(float* sum, TNumber* gate, int units, in TConstants constants)
     {
-        for (int u = 0; u < units; u += T.Count)
-            TNumerics.Tanh(T.Load(a + u) + T.Load(b + u)).Store(gate + u);
+        var k = constants;
+        for (var end = gate + units; gate < end; gate += TNumerics.Count, sum += TNumerics.Count)
+            TNumerics.Store(TNumerics.Tanh(TNumerics.LoadSums(sum), k), gate);
     }
 }

@@ -1,4 +1,3 @@
-using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
@@ -11,107 +10,75 @@ namespace EdgeRnn.Runtime;
 /// n = tanh(W_in·x + b_in + r·(W_hn·h + b_hn))
 /// h = (1 - z)·n + z·h                          [units], quantized: kept as Q0.15, read by products as int8 in units of 1/127
 /// </code>
+/// The original form has <c>n = tanh(W_in·x + b_in + W_hn·(r·h) + b_hn)</c>: the last product waits for the first gate.
 /// </summary>
-internal sealed unsafe class GruCell<T, TNumerics> : TwoProductCell
-    where T : unmanaged, ILanes<T>
-    where TNumerics : struct, INumerics
+internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : MemoryCell<TNumber>
+    where TNumerics : struct, INumerics<T, TNumber, TConstants>
+    where T : unmanaged
+    where TNumber : unmanaged
+    where TConstants : unmanaged
 {
-    private readonly AlignedBuffer<float> _r, _z;
+    private readonly Projection _gates, _input, _recurrent;
+    private readonly AlignedBuffer<float> _gateSums, _inputSums, _recurrentSums;
+    private readonly AlignedBuffer<TNumber> _r, _z;
+    private readonly TConstants _constants = TNumerics.Constants(0);
 
-    public GruCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : base(layer, precision, kernel) => (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
-
-    private GruCell(GruCell<T, TNumerics> other)
-        : base(other) => (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
-
-    public override void Update()
-    {
-        int units = Layer.Units;
-        float* a = FromInputs.Pointer, b = FromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = Memory!.Pointer;
-        Gates<T, TNumerics>.Sigmoid(a, b, r, units);
-        Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
-        float inverseScale = InverseScale;
-        float* an = a + 2 * units, bn = b + 2 * units, hidden = Hidden.Staged;
-        for (int u = 0; u < units; u += T.Count)
-        {
-            var n = TNumerics.Tanh(T.FusedMultiplyAdd(T.Load(r + u), T.Load(bn + u), T.Load(an + u)));
-            var zu = T.Load(z + u);
-            var h = TNumerics.State(T.FusedMultiplyAdd(zu, T.Load(state + u), (T.All(TNumerics.One) - zu) * n));
-            h.Store(state + u);
-            TNumerics.Output(h, inverseScale).Store(hidden + u);
-        }
-        Hidden.Publish();
-    }
-
-    public override Cell Clone() => new GruCell<T, TNumerics>(this);
-}
-
-/// <summary>
-/// The original form of the gated recurrent unit, where the reset gate multiplies the state before the recurrent product:
-/// <c>n = tanh(W_in·x + b_in + W_hn·(r·h) + b_hn)</c>; all else as in <see cref="GruCell{T, TNumerics}"/>. It needs two
-/// products one after the other.
-/// </summary>
-internal sealed unsafe class ResetBeforeGruCell<T, TNumerics> : Cell
-    where T : unmanaged, ILanes<T>
-    where TNumerics : struct, INumerics
-{
-    private readonly Projection _inputs;
-    private readonly Projection _gates;
-    private readonly Projection _candidate;
-    private readonly AlignedBuffer<float> _fromInputs;
-    private readonly AlignedBuffer<float> _fromHidden;
-    private readonly AlignedBuffer<float> _fromReset;
-    private readonly AlignedBuffer<float> _r, _z;
-    private readonly Signal _reset;
-
-    public ResetBeforeGruCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : this(layer, precision, kernel,
-            new(kernel, precision, layer.WeightIh, layer.BiasIh, layer.InputScale),
-            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 0, 2 * layer.Units),
-            new(kernel, precision, layer.WeightHh!, layer.BiasHh, layer.OutputScale, 2 * layer.Units, layer.Units))
+    public GruCell(RnnLayer layer, Precision precision, Packing packing)
+        : this(layer, precision,
+            Projection.OfGates(packing, precision, layer, 0, 2),
+            Projection.OfInput(packing, precision, layer, 2),
+            Projection.OfHidden(packing, precision, layer, 2))
     {
     }
 
-    private ResetBeforeGruCell(
-        RnnLayer layer, Precision precision, Kernel kernel, Projection inputs, Projection gates, Projection candidate)
-        : base(layer, precision, kernel)
+    private GruCell(RnnLayer layer, Precision precision, Projection gates, Projection input, Projection recurrent)
+        : base(layer, precision)
     {
-        _inputs = inputs;
-        _gates = gates;
-        _candidate = candidate;
-        _fromInputs = inputs.NewResult();
-        _fromHidden = gates.NewResult();
-        _fromReset = candidate.NewResult();
-        (_r, _z, Memory) = (NewUnits(), NewUnits(), NewUnits());
-        _reset = new(layer.Units, precision, kernel);
+        (_gates, _input, _recurrent) = (gates, input, recurrent);
+        (_gateSums, _inputSums, _recurrentSums) = (gates.NewResult(), input.NewResult(), recurrent.NewResult());
+        (_r, _z) = (NewUnits(), NewUnits());
     }
 
     public override void Step(Signal x)
     {
-        _inputs.Multiply(x, _fromInputs.Pointer);
-        _gates.Multiply(Hidden, _fromHidden.Pointer);
-
-        int units = Layer.Units;
-        float* a = _fromInputs.Pointer, b = _fromHidden.Pointer, r = _r.Pointer, z = _z.Pointer, state = Memory!.Pointer;
-        Gates<T, TNumerics>.Sigmoid(a, b, r, units);
-        Gates<T, TNumerics>.Sigmoid(a + units, b + units, z, units);
-        float inverseScale = InverseScale;
-        for (int u = 0; u < units; u += T.Count)
-            TNumerics.Output(T.Load(r + u) * T.Load(state + u), inverseScale).Store(_reset.Staged + u);
-        _reset.Publish();
-        _candidate.Multiply(_reset, _fromReset.Pointer);
-        float* an = a + 2 * units, bn = _fromReset.Pointer, hidden = Hidden.Staged;
-        for (int u = 0; u < units; u += T.Count)
-        {
-            var n = TNumerics.Tanh(T.Load(an + u) + T.Load(bn + u));
-            var zu = T.Load(z + u);
-            var h = TNumerics.State(T.FusedMultiplyAdd(zu, T.Load(state + u), (T.All(TNumerics.One) - zu) * n));
-            h.Store(state + u);
-            TNumerics.Output(h, inverseScale).Store(hidden + u);
-        }
-        Hidden.Publish();
+        _gates.Multiply(x, Hidden, _gateSums.Pointer);
+        _input.Multiply(x, null, _inputSums.Pointer);
+        if (!Layer.ResetBefore)
+            _recurrent.Multiply(Hidden, null, _recurrentSums.Pointer);
+        Update();
     }
 
-    public override Cell Clone() =>
-        new ResetBeforeGruCell<T, TNumerics>(Layer, Precision, Kernel, _inputs, _gates, _candidate);
+    public override void Update()
+    {
+        int units = Layer.Units;
+        bool resetBefore = Layer.ResetBefore;
+        TNumber* r = _r.Pointer, z = _z.Pointer, state = Memory.Pointer;
+        float* fromInput = _inputSums.Pointer, fromHidden = _recurrentSums.Pointer;
+        void* hidden = Hidden.Pointer;
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(_gateSums.Pointer, r, units, _constants);
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(_gateSums.Pointer + units, z, units, _constants);
+        if (resetBefore)
+        {
+            // The hidden signal makes room for r·h: nothing reads it between the gates and the new state.
+            for (int u = 0; u < units; u += TNumerics.Count)
+                TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(r + u), TNumerics.Load(state + u)), hidden, u);
+            _recurrent.Multiply(Hidden, null, fromHidden, addend: fromInput);
+        }
+        var k = _constants;
+        for (int u = 0; u < units; u += TNumerics.Count)
+        {
+            var n = TNumerics.LoadSums(fromHidden + u);
+            if (!resetBefore)
+                n = TNumerics.Candidate(TNumerics.LoadSums(fromInput + u), TNumerics.Load(r + u), n);
+            var h = TNumerics.Blend(TNumerics.Load(z + u), TNumerics.Tanh(n, k), TNumerics.Load(state + u));
+            TNumerics.Store(h, state + u);
+            TNumerics.StoreBounded(h, hidden, u);
+        }
+    }
+
+    public override Product[] Products(Signal x) => Layer.ResetBefore
+        ? [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums)]
+        : [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums), new(_recurrent, Hidden, null, _recurrentSums)];
+
+    public override Cell Clone() => new GruCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _gates, _input, _recurrent);
 }

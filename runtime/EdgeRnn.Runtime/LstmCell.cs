@@ -1,4 +1,3 @@
-using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
@@ -14,49 +13,59 @@ namespace EdgeRnn.Runtime;
 /// h = o·tanh(c)                             [units], quantized int8 in units of 1/127
 /// </code>
 /// </summary>
-internal sealed unsafe class LstmCell<T, TNumerics> : TwoProductCell
-    where T : unmanaged, ILanes<T>
-    where TNumerics : struct, INumerics
+internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : MemoryCell<TNumber>
+    where TNumerics : struct, INumerics<T, TNumber, TConstants>
+    where T : unmanaged
+    where TNumber : unmanaged
+    where TConstants : unmanaged
 {
-    private readonly AlignedBuffer<float> _i, _f, _g, _o;
-    private readonly CellFormat _format;
+    private readonly Projection _gates;
+    private readonly AlignedBuffer<float> _sums;
+    private readonly AlignedBuffer<TNumber> _i, _f, _g, _o;
+    private readonly TConstants _constants;
 
-    public LstmCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : base(layer, precision, kernel)
+    public LstmCell(RnnLayer layer, Precision precision, Packing packing)
+        : this(layer, precision, Projection.OfGates(packing, precision, layer))
     {
-        (_i, _f, _g, _o, Memory) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
-        _format = new(layer.CellFractionBits);
     }
 
-    private LstmCell(LstmCell<T, TNumerics> other)
-        : base(other)
+    private LstmCell(RnnLayer layer, Precision precision, Projection gates)
+        : base(layer, precision)
     {
-        (_i, _f, _g, _o, Memory) = (NewUnits(), NewUnits(), NewUnits(), NewUnits(), NewUnits());
-        _format = other._format;
+        _gates = gates;
+        _sums = gates.NewResult();
+        (_i, _f, _g, _o) = (NewUnits(), NewUnits(), NewUnits(), NewUnits());
+        _constants = TNumerics.Constants(layer.CellFractionBits);
+    }
+
+    public override void Step(Signal x)
+    {
+        _gates.Multiply(x, Hidden, _sums.Pointer);
+        Update();
     }
 
     public override void Update()
     {
         int units = Layer.Units;
-        float* a = FromInputs.Pointer, b = FromHidden.Pointer;
-        float* i = _i.Pointer, f = _f.Pointer, g = _g.Pointer, o = _o.Pointer;
-        Gates<T, TNumerics>.Sigmoid(a, b, i, units);
-        Gates<T, TNumerics>.Sigmoid(a + units, b + units, f, units);
-        Gates<T, TNumerics>.Tanh(a + 2 * units, b + 2 * units, g, units);
-        Gates<T, TNumerics>.Sigmoid(a + 3 * units, b + 3 * units, o, units);
+        float* sums = _sums.Pointer;
+        TNumber* i = _i.Pointer, f = _f.Pointer, g = _g.Pointer, o = _o.Pointer, cell = Memory.Pointer;
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums, i, units, _constants);
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums + units, f, units, _constants);
+        Gates<TNumerics, T, TNumber, TConstants>.Tanh(sums + 2 * units, g, units, _constants);
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums + 3 * units, o, units, _constants);
 
-        float inverseScale = InverseScale;
-        var format = _format;
-        float* cell = Memory!.Pointer, hidden = Hidden.Staged;
-        for (int u = 0; u < units; u += T.Count)
+        var k = _constants;
+        void* hidden = Hidden.Pointer;
+        for (int u = 0; u < units; u += TNumerics.Count)
         {
-            var c = T.FusedMultiplyAdd(T.Load(f + u), T.Load(cell + u), T.Load(i + u) * T.Load(g + u));
-            c = TNumerics.Cell(c, format);
-            c.Store(cell + u);
-            TNumerics.Output(T.Load(o + u) * TNumerics.CellTanh(c), inverseScale).Store(hidden + u);
+            var c = TNumerics.NextCell(
+                TNumerics.Load(f + u), TNumerics.Load(cell + u), TNumerics.Load(i + u), TNumerics.Load(g + u), k);
+            TNumerics.Store(c, cell + u);
+            TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(o + u), TNumerics.TanhOfCell(c, k)), hidden, u);
         }
-        Hidden.Publish();
     }
 
-    public override Cell Clone() => new LstmCell<T, TNumerics>(this);
+    public override Product[] Products(Signal x) => [new(_gates, x, Hidden, _sums)];
+
+    public override Cell Clone() => new LstmCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _gates);
 }

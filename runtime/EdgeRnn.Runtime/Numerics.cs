@@ -5,123 +5,196 @@ namespace EdgeRnn.Runtime;
 
 /// <summary>
 /// What a precision does to the numbers between the matrix products. The cells' equations are the same for all; a
-/// quantized session rounds to the fixed-point formats named here, a float session does not round.
+/// quantized session computes in the fixed-point formats named here, a float session in IEEE single.
 /// </summary>
-internal interface INumerics
+/// <typeparam name="T">Numbers side by side.</typeparam>
+/// <typeparam name="TNumber">What one of them is kept as: float, or short.</typeparam>
+/// <typeparam name="TConstants">What the formulas need in registers.</typeparam>
+internal unsafe interface INumerics<T, TNumber, TConstants>
+    where T : unmanaged
+    where TNumber : unmanaged
+    where TConstants : unmanaged
 {
-    /// <summary>The 1 of a GRU's 1 - z.</summary>
-    static abstract float One { get; }
+    static abstract int Count { get; }
 
-    /// <summary>σ of a gate's pre-activation.   quantized: Q3.12 -> Q0.15</summary>
-    static abstract T Sigmoid<T>(T preActivation) where T : unmanaged, ILanes<T>;
+    /// <summary>The constants for a layer, with its cell format if it is an LSTM.</summary>
+    static abstract TConstants Constants(int cellFractionBits);
 
-    /// <summary>tanh of a gate's pre-activation.   quantized: Q3.12 -> Q0.15</summary>
-    static abstract T Tanh<T>(T preActivation) where T : unmanaged, ILanes<T>;
+    /// <summary>Reads pre-activations that a product wrote, of σ halved if quantized.   quantized: rounded to Q3.12</summary>
+    static abstract T LoadSums(float* source);
 
-    /// <summary>tanh of an LSTM's cell state.   quantized: cell format -> Q0.15</summary>
-    static abstract T CellTanh<T>(T cell) where T : unmanaged, ILanes<T>;
+    static abstract T Load(TNumber* source);
 
-    /// <summary>An LSTM's next cell state.   quantized: int16 with <paramref name="format"/>'s grid, saturating</summary>
-    static abstract T Cell<T>(T cell, CellFormat format) where T : unmanaged, ILanes<T>;
+    static abstract void Store(T value, TNumber* target);
 
-    /// <summary>A GRU's next state.   quantized: Q0.15</summary>
-    static abstract T State<T>(T state) where T : unmanaged, ILanes<T>;
+    /// <summary>σ of a pre-activation.   quantized: Q0.15</summary>
+    static abstract T Sigmoid(T preActivation, in TConstants k);
 
-    /// <summary>What a signal stages for <paramref name="value"/>.   quantized: round(value · inverseScale) in the low bits</summary>
-    static abstract T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T>;
+    /// <summary>tanh of a pre-activation.   quantized: Q0.15</summary>
+    static abstract T Tanh(T preActivation, in TConstants k);
 
-    /// <summary>A head's logit.   quantized: a multiple of 2^-12 from -1023 to 1023</summary>
-    static abstract T Logit<T>(T value) where T : unmanaged, ILanes<T>;
+    /// <summary>a + r·b, a GRU's candidate.   quantized: Q3.12</summary>
+    static abstract T Candidate(T a, T r, T b);
+
+    /// <summary>(1 - z)·n + z·h, a GRU's next state.   quantized: Q0.15</summary>
+    static abstract T Blend(T z, T n, T h);
+
+    /// <summary>f·c + i·g, an LSTM's next state.   quantized: the cell's format, saturated</summary>
+    static abstract T NextCell(T f, T c, T i, T g, in TConstants k);
+
+    /// <summary>tanh of an LSTM's state.   quantized: Q0.15</summary>
+    static abstract T TanhOfCell(T cell, in TConstants k);
+
+    /// <summary>a · b.   quantized: Q0.15</summary>
+    static abstract T Product(T a, T b);
+
+    /// <summary>Writes bounded activations for the next product to read.   quantized: from Q0.15</summary>
+    static abstract void StoreBounded(T value, void* signal, int unit);
+
+    /// <summary>
+    /// Writes what a product gave, or a reading, for the next product to read, with relu if <paramref name="relu"/>.
+    /// quantized: from integers of the signal's scale, rounded and saturated
+    /// </summary>
+    static abstract void StoreLinear(float* source, bool relu, void* signal, int unit);
 }
 
-/// <summary>int16 numbers that stand for multiples of 2^-FractionBits.</summary>
-internal readonly struct CellFormat(int fractionBits)
-{
-    public readonly int FractionBits = fractionBits;
-    public readonly float Grid = FixedPoint.Grid(fractionBits);
-    public readonly float Limit = MathF.ScaleB(32767f, -fractionBits);
-}
+/// <summary>The formulas of float sessions hold none.</summary>
+internal readonly struct NoConstants;
 
 /// <summary>IEEE single throughout.</summary>
-internal readonly struct FloatNumerics : INumerics
+internal readonly unsafe struct FloatNumerics<T> : INumerics<T, float, NoConstants>
+    where T : unmanaged, ILanes<T>
 {
     // Readings and what relu and dense layers give have no bound of their own: stopping here keeps every later sum far from
     // infinity, and so from NaN, with any weights that a model file may hold.
     private const float LargestSignal = 1e6f;
 
-    public static float One => 1f;
+    public static int Count => T.Count;
+
+    public static NoConstants Constants(int cellFractionBits) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sigmoid<T>(T preActivation) where T : unmanaged, ILanes<T> => Activations.Sigmoid(preActivation);
+    public static T LoadSums(float* source) => T.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Tanh<T>(T preActivation) where T : unmanaged, ILanes<T> => Activations.Tanh(preActivation);
+    public static T Load(float* source) => T.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T CellTanh<T>(T cell) where T : unmanaged, ILanes<T> => Activations.Tanh(cell);
+    public static void Store(T value, float* target) => value.Store(target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Cell<T>(T cell, CellFormat format) where T : unmanaged, ILanes<T> => cell;
+    public static T Sigmoid(T preActivation, in NoConstants k) => Activations.Sigmoid(preActivation);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T State<T>(T state) where T : unmanaged, ILanes<T> => state;
+    public static T Tanh(T preActivation, in NoConstants k) => Activations.Tanh(preActivation);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T> =>
-        FixedPoint.Clamp(value, -LargestSignal, LargestSignal);
+    public static T Candidate(T a, T r, T b) => T.FusedMultiplyAdd(r, b, a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Logit<T>(T value) where T : unmanaged, ILanes<T> => value;
+    public static T Blend(T z, T n, T h) => T.FusedMultiplyAdd(z, h, (T.All(1f) - z) * n);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T NextCell(T f, T c, T i, T g, in NoConstants k) => T.FusedMultiplyAdd(f, c, i * g);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T TanhOfCell(T cell, in NoConstants k) => Activations.Tanh(cell);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Product(T a, T b) => a * b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBounded(T value, void* signal, int unit) => value.Store((float*)signal + unit);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLinear(float* source, bool relu, void* signal, int unit)
+    {
+        var y = relu ? FixedPoint.Relu(T.Load(source)) : T.Load(source);
+        FixedPoint.Clamp(y, -LargestSignal, LargestSignal).Store((float*)signal + unit);
+    }
 }
 
-/// <summary>The integers of an input or hidden activation.</summary>
-internal interface IIntegerRange
+/// <summary>How many bits the inputs and hidden activations of a quantized session have.</summary>
+internal unsafe interface IActivationBits
 {
-    /// <summary>The largest; the smallest is its negative.</summary>
-    static abstract float Largest { get; }
+    static abstract void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T>;
+
+    static abstract void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T>;
 }
 
-/// <summary>-127 to 127.</summary>
-internal readonly struct Int8Range : IIntegerRange
+/// <summary>-127 to 127; Q0.15 activations in units of 1/127.</summary>
+internal readonly unsafe struct Int8Activations : IActivationBits
 {
-    public static float Largest => 127f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+        T.Product(value, T.All(127)).StoreInt8((sbyte*)signal + unit);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+        T.Max(value, T.All(-127)).StoreInt8((sbyte*)signal + unit);
 }
 
-/// <summary>-32767 to 32767.</summary>
-internal readonly struct Int16Range : IIntegerRange
+/// <summary>-32767 to 32767; Q0.15 activations as they are.</summary>
+internal readonly unsafe struct Int16Activations : IActivationBits
 {
-    public static float Largest => 32767f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+        value.Store((short*)signal + unit);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+        T.Max(value, T.All(-32767)).Store((short*)signal + unit);
 }
 
 /// <summary>int8 or int16 activations, int16 gates and states.</summary>
-internal readonly struct IntegerNumerics<TRange> : INumerics
-    where TRange : struct, IIntegerRange
+internal readonly unsafe struct IntegerNumerics<T, TBits> : INumerics<T, short, FixedPointConstants<T>>
+    where T : unmanaged, IShortLanes<T>
+    where TBits : struct, IActivationBits
 {
-    public static float One => FixedPoint.MaxQ0_15;
+    public static int Count => T.Count;
+
+    // Layers without a cell state have some format all the same.
+    public static FixedPointConstants<T> Constants(int cellFractionBits) => new(Math.Max(1, cellFractionBits));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sigmoid<T>(T preActivation) where T : unmanaged, ILanes<T> =>
-        FixedPoint.SigmoidQ0_15(FixedPoint.ToQ3_12(preActivation));
+    public static T LoadSums(float* source) => T.Round(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Tanh<T>(T preActivation) where T : unmanaged, ILanes<T> =>
-        FixedPoint.TanhQ0_15(FixedPoint.ToQ3_12(preActivation));
+    public static T Load(short* source) => T.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T CellTanh<T>(T cell) where T : unmanaged, ILanes<T> => FixedPoint.TanhQ0_15(cell);
+    public static void Store(T value, short* target) => value.Store(target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Cell<T>(T cell, CellFormat format) where T : unmanaged, ILanes<T> =>
-        FixedPoint.Round(FixedPoint.Clamp(cell, -format.Limit, format.Limit), format.Grid);
+    public static T Sigmoid(T preActivation, in FixedPointConstants<T> k) =>
+        FixedPoint.SigmoidOfTwice(preActivation, k);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T State<T>(T state) where T : unmanaged, ILanes<T> => FixedPoint.ToQ0_15(state);
+    public static T Tanh(T preActivation, in FixedPointConstants<T> k) => FixedPoint.Tanh(preActivation, k);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Output<T>(T value, float inverseScale) where T : unmanaged, ILanes<T> =>
-        FixedPoint.ToInteger(value, T.All(inverseScale), TRange.Largest);
+    public static T Candidate(T a, T r, T b) => T.AddSaturated(a, T.Product(r, b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Logit<T>(T value) where T : unmanaged, ILanes<T> =>
-        FixedPoint.Round(FixedPoint.Clamp(value, -1023f, 1023f), 3072f);
+    public static T Blend(T z, T n, T h) =>
+        T.AddSaturated(T.Product(T.All(FixedPoint.One) - z, n), T.Product(z, h));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T NextCell(T f, T c, T i, T g, in FixedPointConstants<T> k) => FixedPoint.NextCell(f, c, i, g, k);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T TanhOfCell(T cell, in FixedPointConstants<T> k) => FixedPoint.TanhOfCell(cell, k);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Product(T a, T b) => T.Product(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBounded(T value, void* signal, int unit) => TBits.StoreBounded(value, signal, unit);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLinear(float* source, bool relu, void* signal, int unit)
+    {
+        var y = T.Round(source);
+        TBits.StoreLinear(relu ? T.Max(y, T.All(0)) : y, signal, unit);
+    }
 }

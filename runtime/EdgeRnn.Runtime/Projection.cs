@@ -1,89 +1,186 @@
+using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
 
-/// <summary>y = W·x + b in real units, whatever W and x are made of. Shared by all sessions of a model.</summary>
+/// <summary>
+/// y = W·x + U·h + b, or without U·h, whatever the matrices are made of; in real units, or in integers of a quantized session's
+/// next rounding. Shared by all sessions of a model.
+/// </summary>
 internal sealed unsafe class Projection
 {
     // Half of the smallest first-level cache about, a Cortex-A53's or a Zen's 32 KB.
     private const int NearBytes = 16384;
 
     private readonly Kernel _kernel;
-    private readonly FloatMatrix? _floats;
-    private readonly Int8Matrix? _int8s;
-    private readonly bool _int16Inputs;
+    private readonly Precision _precision;
+    private readonly Packed _w, _u;
+    private readonly int _paddedRows;
+    private readonly AlignedBuffer<float> _bias;
     private readonly int _rowsAtATime;
 
-    /// <param name="kernel">Who multiplies.</param>
-    /// <param name="weight"><c>[gates·units, columns]</c></param>
-    /// <param name="bias">float32 <c>[gates·units]</c>, or null for zeros.</param>
-    /// <param name="precision">What the inputs are made of.</param>
-    /// <param name="inputScale">Real input per integer; not read for float weights.</param>
-    /// <param name="firstRow">The part of the rows to take: from here</param>
-    /// <param name="rows">this many, or all.</param>
-    public Projection(
-        Kernel kernel, Precision precision, Tensor weight, Tensor? bias, float inputScale, int firstRow = 0, int rows = -1)
+    private Projection(
+        Packing packing, Precision precision, RnnLayer layer, Weights w, Weights? u, Tensor? bias, Tensor? secondBias)
     {
-        rows = rows < 0 ? weight.Rows : rows;
-        int columns = weight.Columns;
-        _kernel = Affordable(kernel, weight, rows);
-        _int16Inputs = precision == Precision.Int8x16;
-        var b = bias is null ? default : bias.Floats.Slice(firstRow, rows);
-        if (weight.Type == TensorType.Int8)
+        _kernel = packing.KernelFor(precision, w.Rows, w.Tensor.Columns, u?.Tensor.Columns ?? 0);
+        _precision = precision;
+        _w = w.Pack(_kernel, precision, layer);
+        _u = u?.Pack(_kernel, precision, layer) ?? default;
+        _paddedRows = _w.PaddedRows;
+        _bias = new(_paddedRows);
+        for (int r = 0; r < w.Rows; r++)
         {
-            var integers = weight.Int8s.Slice(firstRow * columns, rows * columns);
-            int group = _int16Inputs ? Int8Matrix.Pair : Int8Matrix.Quad;
-            _int8s = new(_kernel, group, rows, columns, integers, weight.Scales.Slice(firstRow, rows), inputScale, b);
+            int row = w.FirstRow + r;
+            _bias.Span[r] = (At(bias, row) + At(secondBias, row)) * UnitOf(precision, layer, row);
         }
-        else
-        {
-            _floats = new(_kernel, rows, columns, weight.Floats.Slice(firstRow * columns, rows * columns), b);
-        }
-        PaddedRows = (_int8s as PackedMatrix ?? _floats!).PaddedRows;
-        int rowBytes = columns * (_int8s is null ? sizeof(float) : sizeof(sbyte));
-        _rowsAtATime = Math.Max(1, NearBytes / rowBytes / Kernel.LargestBlock) * Kernel.LargestBlock;
+        long rowBytes = w.RowBytes + (u?.RowBytes ?? 0);
+        _rowsAtATime = (int)Math.Max(1, NearBytes / rowBytes / Kernel.LargestBlock) * Kernel.LargestBlock;
     }
 
-    // Blocks of many rows waste memory on a matrix of few long ones. Where it is more than the matrix itself and a 32nd of
-    // the 64 KB that a hostile model of 16 layers may waste in all, the scalar kernel, which pads little, gives the same bits.
-    private static Kernel Affordable(Kernel kernel, Tensor weight, int rows)
+    /// <summary>W_ih·x + b_ih + W_hh·h + b_hh of <paramref name="gates"/> gates from <paramref name="first"/> on, or of all.</summary>
+    public static Projection OfGates(Packing packing, Precision precision, RnnLayer layer, int first = 0, int gates = 0)
     {
-        bool isFloat = weight.Type == TensorType.Float32;
-        int block = isFloat ? kernel.NarrowFloatRows : kernel.NarrowRows;
-        long rowBytes = (long)weight.Columns * (isFloat ? sizeof(float) : sizeof(sbyte));
-        int padding = (rows + block - 1) / block * block - rows;
-        return padding > rows && padding * rowBytes > 2048 ? Kernel.Scalar : kernel;
+        var (w, u) = (new Weights(layer.WeightIh, layer.InputScale), new Weights(layer.WeightHh!, layer.OutputScale));
+        if (gates > 0)
+            (w, u) = (w.Part(first * layer.Units, gates * layer.Units), u.Part(first * layer.Units, gates * layer.Units));
+        return new(packing, precision, layer, w, u, layer.BiasIh, layer.BiasHh);
     }
 
-    /// <summary>Results that a product writes.</summary>
-    public int PaddedRows { get; }
+    /// <summary>W_ih·x + b_ih of one gate, and + b_hh where that stands outside of a product with the reset gate.</summary>
+    public static Projection OfInput(Packing packing, Precision precision, RnnLayer layer, int gate)
+    {
+        var w = new Weights(layer.WeightIh, layer.InputScale).Part(gate * layer.Units, layer.Units);
+        var biasHh = layer.ResetBefore ? layer.BiasHh : null;
+        return new(packing, precision, layer, w, null, layer.BiasIh, biasHh);
+    }
+
+    /// <summary>W_hh·h + b_hh of one gate.</summary>
+    public static Projection OfHidden(Packing packing, Precision precision, RnnLayer layer, int gate)
+    {
+        var u = new Weights(layer.WeightHh!, layer.OutputScale).Part(gate * layer.Units, layer.Units);
+        return new(packing, precision, layer, u, null, layer.BiasHh, null);
+    }
+
+    /// <summary>W·x + b of a dense layer.</summary>
+    public static Projection OfDense(Packing packing, Precision precision, RnnLayer layer) =>
+        new(packing, precision, layer, new Weights(layer.WeightIh, layer.InputScale), null, layer.BiasIh, null);
 
     /// <summary>A buffer for the results, with room for lanes that reach beyond the last gate.</summary>
-    public AlignedBuffer<float> NewResult() => new(PaddedRows + 32);
+    public AlignedBuffer<float> NewResult() => new(_paddedRows + 32);
 
-    public void Multiply(Signal x, float* y) => Multiply(x, y, 0, PaddedRows);
+    /// <summary>y = W·x + U·h + b</summary>
+    /// <param name="x">[columns of W]</param>
+    /// <param name="h">[columns of U], or null without U.</param>
+    /// <param name="y">[rows], and padding.</param>
+    /// <param name="addend">What takes the place of b, or null.   [rows]</param>
+    public void Multiply(Signal x, Signal? h, float* y, float* addend = null) =>
+        Multiply(x, h, y, addend == null ? _bias.Pointer : addend, 0, _paddedRows);
 
     /// <summary>
-    /// The products of many streams, as many rows at a time as stay in the nearest cache: each weight comes from further
+    /// The same product of many streams, as many rows at a time as stay in the nearest cache: each weight comes from further
     /// away once for all streams.
     /// </summary>
-    public void Multiply(ReadOnlySpan<Signal> xs, ReadOnlySpan<AlignedBuffer<float>> ys)
+    public void Multiply(ReadOnlySpan<Product> streams)
     {
-        for (int first = 0; first < PaddedRows; first += _rowsAtATime)
+        for (int first = 0; first < _paddedRows; first += _rowsAtATime)
         {
-            int end = Math.Min(first + _rowsAtATime, PaddedRows);
-            for (int s = 0; s < xs.Length; s++)
-                Multiply(xs[s], ys[s].Pointer, first, end);
+            int end = Math.Min(first + _rowsAtATime, _paddedRows);
+            foreach (ref readonly var stream in streams)
+                Multiply(stream.X, stream.H, stream.Sums.Pointer, _bias.Pointer, first, end);
         }
     }
 
-    private void Multiply(Signal x, float* y, int first, int end)
+    private void Multiply(Signal x, Signal? h, float* y, float* addend, int first, int end)
     {
-        if (_int8s is null)
-            _kernel.Multiply(_floats!, x.Floats, y, first, end);
-        else if (_int16Inputs)
-            _kernel.Multiply(_int8s, x.Int16s, y, first, end);
+        if (_precision == Precision.Int8)
+        {
+            _kernel.MultiplyAdd(_w.Int8s!, x.Int8s, addend, y, first, end);
+            if (h is not null)
+                _kernel.MultiplyAdd(_u.Int8s!, h.Int8s, y, y, first, end);
+        }
+        else if (_precision == Precision.Int8x16)
+        {
+            _kernel.MultiplyAdd(_w.Int8s!, x.Int16s, addend, y, first, end);
+            if (h is not null)
+                _kernel.MultiplyAdd(_u.Int8s!, h.Int16s, y, y, first, end);
+        }
         else
-            _kernel.Multiply(_int8s, x.Int8s, y, first, end);
+        {
+            _kernel.MultiplyAdd(_w.Floats!, x.Floats, addend, y, first, end);
+            if (h is not null)
+                _kernel.MultiplyAdd(_u.Floats!, h.Floats, y, y, first, end);
+        }
+    }
+
+    // What a quantized session rounds next: t of tanh(t) and σ(2t) to Q3.12, a linear result to integers of its own scale.
+    private static float UnitOf(Precision precision, RnnLayer layer, int row) => (precision, layer.Kind) switch
+    {
+        (Precision.Float32, _) => 1f,
+        (_, LayerKind.Dense) => 1f / layer.OutputScale,
+        (_, LayerKind.SimpleRnn) when layer.Activation == Activation.Relu => 1f / layer.OutputScale,
+        (_, LayerKind.SimpleRnn) => FixedPoint.PreActivationUnit,
+        // Of the gates i f g o and r z n the third is the tanh.
+        _ => FixedPoint.PreActivationUnit * (row / layer.Units == 2 ? 1f : 0.5f),
+    };
+
+    private static float At(Tensor? bias, int row) => bias is null ? 0f : bias.Floats[row];
+
+    /// <summary>One of the two, of the model's precision.</summary>
+    private readonly record struct Packed(FloatMatrix? Floats, Int8Matrix? Int8s)
+    {
+        public int PaddedRows => Floats?.PaddedRows ?? Int8s!.PaddedRows;
+    }
+
+    /// <summary>Some rows of a tensor, with the real input per integer that they multiply.</summary>
+    private readonly record struct Weights(Tensor Tensor, float InputScale, int FirstRow, int Rows)
+    {
+        public Weights(Tensor tensor, float inputScale)
+            : this(tensor, inputScale, 0, tensor.Rows)
+        {
+        }
+
+        public long RowBytes => (long)Tensor.Columns * (Tensor.Type == TensorType.Float32 ? sizeof(float) : sizeof(sbyte));
+
+        public Weights Part(int firstRow, int rows) => this with { FirstRow = firstRow, Rows = rows };
+
+        public Packed Pack(Kernel kernel, Precision precision, RnnLayer layer)
+        {
+            var (first, length) = (FirstRow * Tensor.Columns, Rows * Tensor.Columns);
+            if (precision == Precision.Float32)
+                return new(new FloatMatrix(kernel, Rows, Tensor.Columns, Tensor.Floats.Slice(first, length)), null);
+            var packed = new Int8Matrix(kernel, precision, Rows, Tensor.Columns, Tensor.Int8s.Slice(first, length));
+            for (int r = 0; r < Rows; r++)
+                packed.Scale[r] = Tensor.Scales[FirstRow + r] * InputScale * UnitOf(precision, layer, FirstRow + r);
+            return new(null, packed);
+        }
+    }
+}
+
+/// <summary>
+/// Which kernel packs the weights of a model. Blocks of many rows waste memory on a matrix of few long ones, and groups of
+/// columns on one of short ones: what is beyond 48 KB in all, of the 64 that a hostile model may waste, is packed for the scalar
+/// kernel, which pads nothing and gives the same bits.
+/// </summary>
+internal sealed class Packing(Kernel kernel)
+{
+    private long _left = 49152;
+
+    public Kernel Kernel { get; } = kernel;
+
+    /// <summary>For matrices of <paramref name="rows"/> rows with so many columns in all.</summary>
+    public Kernel KernelFor(Precision precision, int rows, int columns, int moreColumns)
+    {
+        bool isFloat = precision == Precision.Float32;
+        int block = isFloat ? Kernel.NarrowFloatRows : Kernel.NarrowRows;
+        int group = isFloat ? 1 : Kernel.GroupColumns(precision);
+        int bytes = isFloat ? sizeof(float) : sizeof(sbyte);
+        long padded = (rows + block - 1) / block * block * (long)(Padded(columns) + Padded(moreColumns));
+        long waste = (padded - rows * (long)(columns + moreColumns)) * bytes;
+        if (waste > _left)
+            return Kernel.Scalar;
+        _left -= waste;
+        return Kernel;
+
+        int Padded(int n) => (n + group - 1) / group * group;
     }
 }

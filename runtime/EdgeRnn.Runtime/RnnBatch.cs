@@ -1,5 +1,3 @@
-using EdgeRnn.Runtime.Kernels;
-
 namespace EdgeRnn.Runtime;
 
 /// <summary>
@@ -94,27 +92,24 @@ public sealed class RnnBatch
     /// <param name="stream">0 to <see cref="Streams"/> - 1.</param>
     public void Reset(int stream) => _sessions[stream].Reset();
 
-    /// <summary>The same layer of all streams.</summary>
-    private sealed class CellGroup(Cell[] cells, Signal[] inputs)
+    /// <summary>The same layer of all streams: each product for all of them, then what the equations make of it.</summary>
+    private sealed class CellGroup
     {
-        private readonly Projection? _inputs = (cells[0] as TwoProductCell)?.Inputs;
-        private readonly Projection? _recurrent = (cells[0] as TwoProductCell)?.Recurrent;
-        private readonly TwoProductCell[] _twoProducts = [.. cells.OfType<TwoProductCell>()];
-        private readonly Signal[] _hidden = Array.ConvertAll(cells, cell => cell.Hidden);
-        private readonly AlignedBuffer<float>[] _fromInputs = [.. cells.OfType<TwoProductCell>().Select(cell => cell.FromInputs)];
-        private readonly AlignedBuffer<float>[] _fromHidden = [.. cells.OfType<TwoProductCell>().Select(cell => cell.FromHidden)];
+        private readonly Cell[] _cells;
+        private readonly Product[][] _products;
+
+        public CellGroup(Cell[] cells, Signal[] inputs)
+        {
+            _cells = cells;
+            var products = cells.Zip(inputs, (cell, x) => cell.Products(x)).ToArray();
+            _products = [.. products[0].Select((_, p) => Array.ConvertAll(products, ofStream => ofStream[p]))];
+        }
 
         public void Step()
         {
-            if (_inputs is null)
-            {
-                for (int s = 0; s < cells.Length; s++)
-                    cells[s].Step(inputs[s]);
-                return;
-            }
-            _inputs.Multiply(inputs, _fromInputs);
-            _recurrent!.Multiply(_hidden, _fromHidden);
-            foreach (var cell in _twoProducts)
+            foreach (var streams in _products)
+                streams[0].Weights.Multiply(streams);
+            foreach (var cell in _cells)
                 cell.Update();
         }
     }

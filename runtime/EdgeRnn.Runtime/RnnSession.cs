@@ -21,6 +21,7 @@ public sealed class RnnSession
     private readonly TimePool? _pool;
     private readonly DenseHead _head;
     private readonly int[] _integerLogits;
+    private readonly int _inputSize, _labels;
 
     /// <summary>Packs the model's weights for a kernel and starts at a zero state.</summary>
     /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
@@ -38,11 +39,13 @@ public sealed class RnnSession
         Model = model;
         Kernel = kernel ?? Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
         _input = InputStage.Create(model, Kernel);
-        _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, Kernel))];
+        var packing = new Packing(Kernel);
+        _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, packing))];
         RecurrentCells = _cells.Count(cell => cell.Layer.IsRecurrent);
         _pool = NewPool();
-        _head = HeadOf(model, Kernel);
-        _integerLogits = new int[model.Precision == Precision.Float32 ? 0 : model.Labels.Count];
+        _head = HeadOf(model, packing);
+        (_inputSize, _labels) = (model.InputSize, model.Labels.Count);
+        _integerLogits = new int[model.Precision == Precision.Float32 ? 0 : _labels];
     }
 
     private RnnSession(RnnSession other)
@@ -54,6 +57,7 @@ public sealed class RnnSession
         RecurrentCells = other.RecurrentCells;
         _pool = NewPool();
         _head = other._head.Clone();
+        (_inputSize, _labels) = (other._inputSize, other._labels);
         _integerLogits = new int[other._integerLogits.Length];
     }
 
@@ -119,8 +123,8 @@ public sealed class RnnSession
     /// <exception cref="ArgumentException">A length is not the model's.</exception>
     public void Step(ReadOnlySpan<float> readings, Span<float> scores)
     {
-        if (scores.Length != Model.Labels.Count)
-            ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
+        if (scores.Length != _labels)
+            ThrowLength(nameof(scores), scores.Length, _labels);
         Advance(readings);
         Score(scores);
     }
@@ -130,8 +134,8 @@ public sealed class RnnSession
     /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Advance(ReadOnlySpan<float> readings)
     {
-        if (readings.Length != Model.InputSize)
-            ThrowLength(nameof(readings), readings.Length, Model.InputSize);
+        if (readings.Length != _inputSize)
+            ThrowLength(nameof(readings), readings.Length, _inputSize);
         Read(readings);
         var x = Input;
         foreach (var cell in _cells.AsSpan(0, RecurrentCells))
@@ -148,8 +152,8 @@ public sealed class RnnSession
     /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Score(Span<float> scores)
     {
-        if (scores.Length != Model.Labels.Count)
-            ThrowLength(nameof(scores), scores.Length, Model.Labels.Count);
+        if (scores.Length != _labels)
+            ThrowLength(nameof(scores), scores.Length, _labels);
         var x = _pool is null ? _cells[RecurrentCells - 1].Hidden : _pool.Result();
         foreach (var cell in _cells.AsSpan(RecurrentCells))
         {
@@ -238,12 +242,12 @@ public sealed class RnnSession
 
     internal Cell CellOf(int layer) => _cells[layer];
 
-    internal static DenseHead HeadOf(RnnModel model, Kernel kernel) => model.OutputKind == OutputKind.Values
-        ? new ValueHead(model, kernel)
-        : DenseHead.Create(model.Layers[^1], model.Precision, kernel);
+    internal static DenseHead HeadOf(RnnModel model, Packing packing) => model.OutputKind == OutputKind.Values
+        ? new ValueHead(model, packing)
+        : DenseHead.Create(model.Layers[^1], model.Precision, packing);
 
     private TimePool? NewPool() =>
-        TimePool.Create(Model.Pooling, _cells[RecurrentCells - 1].Layer.Units, Model.Precision, Kernel);
+        TimePool.Create(Model.Pooling, _cells[RecurrentCells - 1].Layer.Units, Model.Precision);
 
     private static void ThrowLength(string name, int found, int expected) =>
         throw new ArgumentException($"{name} has {found} values, the model needs {expected}.", name);

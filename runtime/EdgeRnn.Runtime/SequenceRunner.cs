@@ -30,13 +30,14 @@ public sealed unsafe class SequenceRunner
             _session = new(model, kernel);
         var recurrent = model.Layers.TakeWhile(layer => layer.IsRecurrent).ToArray();
         _input = InputStage.Create(model, kernel);
-        _recurrent = _session is not null ? [] : [.. recurrent.Select(layer => new RecurrentLayer(layer, kernel))];
+        var packing = new Packing(kernel);
+        _recurrent = _session is not null ? [] : [.. recurrent.Select(layer => new RecurrentLayer(layer, packing))];
         _dense = _session is not null ? [] :
-            [.. model.Layers.Skip(recurrent.Length).SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, kernel))];
-        _head = RnnSession.HeadOf(model, kernel);
+            [.. model.Layers.Skip(recurrent.Length).SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, packing))];
+        _head = RnnSession.HeadOf(model, packing);
         int size = recurrent[^1].Outputs;
-        _pool = TimePool.Create(model.Pooling, size, model.Precision, kernel);
-        _last = new(size, model.Precision, kernel);
+        _pool = TimePool.Create(model.Pooling, size, model.Precision);
+        _last = new(size, model.Precision);
     }
 
     /// <summary>The model.</summary>
@@ -111,8 +112,7 @@ public sealed unsafe class SequenceRunner
 
     private Signal Load(ReadOnlySpan<float> values)
     {
-        values.CopyTo(new(_last.Staged, _last.Size));
-        _last.Publish();
+        values.CopyTo(new(_last.Floats, _last.Size));
         return _last;
     }
 
@@ -145,12 +145,12 @@ public sealed unsafe class SequenceRunner
         private readonly Cell[] _cells;
         private readonly Signal _input;
 
-        public RecurrentLayer(RnnLayer layer, Kernel kernel)
+        public RecurrentLayer(RnnLayer layer, Packing packing)
         {
             _layer = layer;
             _cells = [.. Enumerable.Range(0, layer.Directions)
-                .Select(direction => Cell.Create(layer.OfDirection(direction), Precision.Float32, kernel))];
-            _input = new(layer.InputSize, Precision.Float32, kernel);
+                .Select(direction => Cell.Create(layer.OfDirection(direction), Precision.Float32, packing))];
+            _input = new(layer.InputSize, Precision.Float32);
         }
 
         public Sequence Run(Sequence x)
@@ -163,8 +163,7 @@ public sealed unsafe class SequenceRunner
                 for (int i = 0; i < x.Steps; i++)
                 {
                     int t = IsReverse(direction) ? x.Steps - 1 - i : i;
-                    x[t].CopyTo(new(_input.Staged, x.Size));
-                    _input.Publish();
+                    x[t].CopyTo(new(_input.Floats, x.Size));
                     cell.Step(_input);
                     cell.Hidden.Values.CopyTo(y[t][(direction * _layer.Units)..]);
                 }

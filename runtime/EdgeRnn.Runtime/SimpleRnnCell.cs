@@ -1,4 +1,3 @@
-using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
@@ -10,40 +9,49 @@ namespace EdgeRnn.Runtime;
 /// h = max(0, W_ih·x + b_ih + W_hh·h + b_hh)    with relu; quantized: int8 in units of output_scale
 /// </code>
 /// </summary>
-internal sealed unsafe class SimpleRnnCell<T, TNumerics> : TwoProductCell
-    where T : unmanaged, ILanes<T>
-    where TNumerics : struct, INumerics
+internal sealed unsafe class SimpleRnnCell<TNumerics, T, TNumber, TConstants> : Cell
+    where TNumerics : struct, INumerics<T, TNumber, TConstants>
+    where T : unmanaged
+    where TNumber : unmanaged
+    where TConstants : unmanaged
 {
-    public SimpleRnnCell(RnnLayer layer, Precision precision, Kernel kernel)
-        : base(layer, precision, kernel)
+    private readonly Projection _weights;
+    private readonly AlignedBuffer<float> _sums;
+    private readonly TConstants _constants = TNumerics.Constants(0);
+
+    public SimpleRnnCell(RnnLayer layer, Precision precision, Packing packing)
+        : this(layer, precision, Projection.OfGates(packing, precision, layer))
     {
     }
 
-    private SimpleRnnCell(SimpleRnnCell<T, TNumerics> other)
-        : base(other)
+    private SimpleRnnCell(RnnLayer layer, Precision precision, Projection weights)
+        : base(layer, precision) => (_weights, _sums) = (weights, weights.NewResult());
+
+    public override void Step(Signal x)
     {
+        _weights.Multiply(x, Hidden, _sums.Pointer);
+        Update();
     }
 
     public override void Update()
     {
         int units = Layer.Units;
-        float inverseScale = InverseScale;
-        float* a = FromInputs.Pointer, b = FromHidden.Pointer, hidden = Hidden.Staged;
+        float* sums = _sums.Pointer;
+        void* hidden = Hidden.Pointer;
         if (Layer.Activation == Activation.Relu)
         {
-            for (int u = 0; u < units; u += T.Count)
-            {
-                var h = FixedPoint.Relu(T.Load(a + u) + T.Load(b + u));
-                TNumerics.Output(h, inverseScale).Store(hidden + u);
-            }
+            for (int u = 0; u < units; u += TNumerics.Count)
+                TNumerics.StoreLinear(sums + u, relu: true, hidden, u);
         }
         else
         {
-            for (int u = 0; u < units; u += T.Count)
-                TNumerics.Output(TNumerics.Tanh(T.Load(a + u) + T.Load(b + u)), inverseScale).Store(hidden + u);
+            var k = _constants;
+            for (int u = 0; u < units; u += TNumerics.Count)
+                TNumerics.StoreBounded(TNumerics.Tanh(TNumerics.LoadSums(sums + u), k), hidden, u);
         }
-        Hidden.Publish();
     }
 
-    public override Cell Clone() => new SimpleRnnCell<T, TNumerics>(this);
+    public override Product[] Products(Signal x) => [new(_weights, x, Hidden, _sums)];
+
+    public override Cell Clone() => new SimpleRnnCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _weights);
 }

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using EdgeRnn.Quantization;
-using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
 
@@ -8,20 +6,20 @@ namespace EdgeRnn.Runtime;
 /// Mean or maximum over the steps of what the last recurrent layer gives, unit by unit in the order of the steps.
 /// Integers are summed exactly, and their mean is rounded to the nearest, ties to even; units keep the layer's scale.
 /// </summary>
-internal sealed unsafe class TimePool(Pooling pooling, int size, Precision precision, Kernel kernel)
+internal sealed unsafe class TimePool(Pooling pooling, int size, Precision precision)
 {
     // Sums of floats are floats; integers of 16 bits over 2^24 steps need 40 bits.
     private readonly float[] _floats = new float[precision == Precision.Float32 ? size : 0];
     private readonly long[] _integers = new long[precision == Precision.Float32 ? 0 : size];
-    private readonly Signal _result = new(size, precision, kernel);
+    private readonly Signal _result = new(size, precision);
     private long _steps;
 
     /// <summary>Bytes that <see cref="SaveState"/> writes.</summary>
     public int StateBytes => sizeof(long) + sizeof(float) * _floats.Length + sizeof(long) * _integers.Length;
 
     /// <summary>The pool that <paramref name="pooling"/> needs beside the last state; null for none.</summary>
-    public static TimePool? Create(Pooling pooling, int size, Precision precision, Kernel kernel) =>
-        pooling is Pooling.Mean or Pooling.Max ? new(pooling, size, precision, kernel) : null;
+    public static TimePool? Create(Pooling pooling, int size, Precision precision) =>
+        pooling is Pooling.Mean or Pooling.Max ? new(pooling, size, precision) : null;
 
     /// <summary>Takes one step's values.</summary>
     public void Add(Signal x)
@@ -46,10 +44,15 @@ internal sealed unsafe class TimePool(Pooling pooling, int size, Precision preci
     {
         float steps = pooling == Pooling.Mean ? Math.Max(1, _steps) : 1;
         for (int u = 0; u < _floats.Length; u++)
-            _result.Staged[u] = _floats[u] / steps;
+            _result.Floats[u] = _floats[u] / steps;
         for (int u = 0; u < _integers.Length; u++)
-            _result.Staged[u] = FixedPoint.IntegerGrid + (float)Math.Round(_integers[u] / (double)steps);
-        _result.Publish();
+        {
+            double value = Math.Round(_integers[u] / (double)steps);
+            if (precision == Precision.Int8)
+                _result.Int8s[u] = (sbyte)value;
+            else
+                _result.Int16s[u] = (short)value;
+        }
         return _result;
     }
 

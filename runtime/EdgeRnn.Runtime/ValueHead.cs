@@ -16,10 +16,10 @@ internal sealed unsafe class ValueHead : DenseHead
     private readonly bool _isQuantized;
 
     /// <param name="model">A model whose outputs are values.</param>
-    /// <param name="kernel">Who multiplies.</param>
-    public ValueHead(RnnModel model, Kernel kernel)
-        : this(model.Layers[^1], Weights(model, kernel), model.OutputMean!, model.OutputDeviation!,
-            model.Precision != Precision.Float32)
+    /// <param name="packing">Who packs its weights.</param>
+    public ValueHead(RnnModel model, Packing packing)
+        : this(model.Layers[^1], Projection.OfDense(packing, model.Precision, model.Layers[^1]), model.OutputMean!,
+            model.OutputDeviation!, model.Precision != Precision.Float32)
     {
     }
 
@@ -35,13 +35,13 @@ internal sealed unsafe class ValueHead : DenseHead
     public override void Forward(Signal x, Span<float> scores)
     {
         float* logits = _logits.Pointer;
-        _weights.Multiply(x, logits);
+        _weights.Multiply(x, null, logits);
         var mean = _mean.Floats;
         var deviation = _deviation.Floats;
         for (int i = 0; i < Layer.Units; i++)
         {
             logits[i] = _isQuantized
-                ? IntegerNumerics<Int8Range>.Logit(new ScalarLane(logits[i])).Value
+                ? Logit(new ScalarLane(logits[i])).Value
                 : Math.Clamp(logits[i], -LargestLogit, LargestLogit);
             float value = Layer.Variant is { Functions: [var function] } ? Functions.Apply(function, logits[i]) : logits[i];
             scores[i] = MathF.FusedMultiplyAdd(deviation[i], value, mean[i]);
@@ -49,10 +49,4 @@ internal sealed unsafe class ValueHead : DenseHead
     }
 
     public override DenseHead Clone() => new ValueHead(Layer, _weights, _mean, _deviation, _isQuantized);
-
-    private static Projection Weights(RnnModel model, Kernel kernel)
-    {
-        var layer = model.Layers[^1];
-        return new(kernel, model.Precision, layer.WeightIh, layer.BiasIh, layer.InputScale);
-    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
@@ -11,8 +12,8 @@ internal abstract unsafe class VariantCell : Cell
 {
     private readonly Function[] _functions;
 
-    protected VariantCell(RnnLayer layer, Kernel kernel, params Function[] own)
-        : base(layer, Precision.Float32, kernel)
+    protected VariantCell(RnnLayer layer, params Function[] own)
+        : base(layer, Precision.Float32)
     {
         Variant = layer.Variant!;
         _functions = Variant.Functions.Count > 0 ? [.. Variant.Functions] : own;
@@ -21,29 +22,25 @@ internal abstract unsafe class VariantCell : Cell
     protected CellVariant Variant { get; }
 
     /// <summary>The cell of a recurrent layer, or a dense layer, that has a variant.</summary>
-    public static Cell Create(RnnLayer layer, Kernel kernel)
+    public static Cell Create(RnnLayer layer, Packing packing)
     {
-        Projection Weights(Tensor weight, Tensor? bias, int first, int rows) =>
-            new(kernel, Precision.Float32, weight, bias, 0, first, rows);
-        var inputs = Weights(layer.WeightIh, layer.BiasIh, 0, layer.WeightIh.Rows);
-        if (layer.WeightHh is not { } hh)
-            return new VariantDense(layer, kernel, inputs);
-        // The last gate of a GRU, whose product may come after the reset.
-        int split = layer.Kind == LayerKind.Gru ? 2 * layer.Units : hh.Rows;
-        var gates = Weights(hh, layer.BiasHh, 0, split);
+        const Precision Float = Precision.Float32;
         return layer.Kind switch
         {
-            LayerKind.Lstm => new VariantLstm(layer, kernel, inputs, gates),
-            LayerKind.Gru => new VariantGru(layer, kernel, inputs, gates, Weights(hh, layer.BiasHh, split, layer.Units)),
-            _ => new VariantRnn(layer, kernel, inputs, gates),
+            LayerKind.SimpleRnn => new VariantRnn(layer, Projection.OfGates(packing, Float, layer)),
+            LayerKind.Lstm => new VariantLstm(layer, Projection.OfGates(packing, Float, layer)),
+            LayerKind.Gru => new VariantGru(
+                layer, Projection.OfGates(packing, Float, layer, 0, 2), Projection.OfInput(packing, Float, layer, 2),
+                Projection.OfHidden(packing, Float, layer, 2)),
+            _ => new VariantDense(layer, Projection.OfDense(packing, Float, layer)),
         };
     }
 
     public override void Reset()
     {
         base.Reset();
-        Variant.InitialHidden?.Floats.CopyTo(new(Hidden.Staged, Layer.Units));
-        Variant.InitialCell?.Floats.CopyTo(Memory!.Span);
+        Variant.InitialHidden?.Floats.CopyTo(new(Hidden.Floats, Layer.Units));
+        Variant.InitialCell?.Floats.CopyTo(MemoryMarshal.Cast<byte, float>(MemoryBytes));
     }
 
     /// <summary>A function of a pre-activation: 0 is f, 1 is g, 2 is h.</summary>
@@ -57,28 +54,31 @@ internal abstract unsafe class VariantCell : Cell
 /// <summary>h = f(W·x + W_hh·h + b)   [units]</summary>
 internal sealed unsafe class VariantRnn : VariantCell
 {
-    private readonly Projection _inputs;
-    private readonly Projection _recurrent;
-    private readonly AlignedBuffer<float> _a;
-    private readonly AlignedBuffer<float> _b;
+    private readonly Projection _weights;
+    private readonly AlignedBuffer<float> _sums;
 
-    public VariantRnn(RnnLayer layer, Kernel kernel, Projection inputs, Projection recurrent)
-        : base(layer, kernel, new Function(layer.Activation == Activation.Relu ? FunctionKind.Relu : FunctionKind.Tanh))
+    public VariantRnn(RnnLayer layer, Projection weights)
+        : base(layer, new Function(layer.Activation == Activation.Relu ? FunctionKind.Relu : FunctionKind.Tanh))
     {
-        (_inputs, _recurrent, _a, _b) = (inputs, recurrent, inputs.NewResult(), recurrent.NewResult());
+        (_weights, _sums) = (weights, weights.NewResult());
         Reset();
     }
 
     public override void Step(Signal x)
     {
-        _inputs.Multiply(x, _a.Pointer);
-        _recurrent.Multiply(Hidden, _b.Pointer);
-        for (int u = 0; u < Layer.Units; u++)
-            Hidden.Staged[u] = Apply(0, _a.Pointer[u] + _b.Pointer[u]);
-        Hidden.Publish();
+        _weights.Multiply(x, Hidden, _sums.Pointer);
+        Update();
     }
 
-    public override Cell Clone() => new VariantRnn(Layer, Kernel, _inputs, _recurrent);
+    public override void Update()
+    {
+        for (int u = 0; u < Layer.Units; u++)
+            Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);
+    }
+
+    public override Product[] Products(Signal x) => [new(_weights, x, Hidden, _sums)];
+
+    public override Cell Clone() => new VariantRnn(Layer, _weights);
 }
 
 /// <summary>
@@ -94,41 +94,46 @@ internal sealed unsafe class VariantLstm : VariantCell
     // Far beyond any use: f and i, which functions without bound may give, cannot take the cell state to infinity.
     private const float LargestCell = 1e12f;
 
-    private readonly Projection _inputs;
-    private readonly Projection _recurrent;
-    private readonly AlignedBuffer<float> _a;
-    private readonly AlignedBuffer<float> _b;
+    private readonly Projection _gates;
+    private readonly AlignedBuffer<float> _sums;
+    private readonly float[] _cell;
 
-    public VariantLstm(RnnLayer layer, Kernel kernel, Projection inputs, Projection recurrent)
-        : base(layer, kernel, new(FunctionKind.Sigmoid), new(FunctionKind.Tanh), new(FunctionKind.Tanh))
+    public VariantLstm(RnnLayer layer, Projection gates)
+        : base(layer, new(FunctionKind.Sigmoid), new(FunctionKind.Tanh), new(FunctionKind.Tanh))
     {
-        (_inputs, _recurrent, _a, _b) = (inputs, recurrent, inputs.NewResult(), recurrent.NewResult());
-        Memory = NewUnits();
+        (_gates, _sums, _cell) = (gates, gates.NewResult(), new float[layer.Units]);
         Reset();
     }
 
+    protected override Span<byte> MemoryBytes => MemoryMarshal.AsBytes(_cell.AsSpan());
+
     public override void Step(Signal x)
     {
-        _inputs.Multiply(x, _a.Pointer);
-        _recurrent.Multiply(Hidden, _b.Pointer);
+        _gates.Multiply(x, Hidden, _sums.Pointer);
+        Update();
+    }
+
+    public override void Update()
+    {
         int units = Layer.Units;
-        float* a = _a.Pointer, b = _b.Pointer, cell = Memory!.Pointer;
+        float* sums = _sums.Pointer;
         var peephole = Variant.Peephole is { } p ? p.Floats : default;
         for (int u = 0; u < units; u++)
         {
-            float c = cell[u];
-            float i = Apply(0, Seen(peephole, u, c, a[u] + b[u]));
-            float f = Variant.InputForget ? 1 - i : Apply(0, Seen(peephole, units + u, c, a[units + u] + b[units + u]));
-            float g = Apply(1, a[2 * units + u] + b[2 * units + u]);
+            float c = _cell[u];
+            float i = Apply(0, Seen(peephole, u, c, sums[u]));
+            float f = Variant.InputForget ? 1 - i : Apply(0, Seen(peephole, units + u, c, sums[units + u]));
+            float g = Apply(1, sums[2 * units + u]);
             c = Math.Clamp(MathF.FusedMultiplyAdd(f, c, i * g), -LargestCell, LargestCell);
-            float o = Apply(0, Seen(peephole, 2 * units + u, c, a[3 * units + u] + b[3 * units + u]));
-            cell[u] = c;
-            Hidden.Staged[u] = Math.Clamp(o * ApplyUnclipped(2, c), -CellVariant.MaxParameter, CellVariant.MaxParameter);
+            float o = Apply(0, Seen(peephole, 2 * units + u, c, sums[3 * units + u]));
+            _cell[u] = c;
+            Hidden.Floats[u] = Math.Clamp(o * ApplyUnclipped(2, c), -CellVariant.MaxParameter, CellVariant.MaxParameter);
         }
-        Hidden.Publish();
     }
 
-    public override Cell Clone() => new VariantLstm(Layer, Kernel, _inputs, _recurrent);
+    public override Product[] Products(Signal x) => [new(_gates, x, Hidden, _sums)];
+
+    public override Cell Clone() => new VariantLstm(Layer, _gates);
 
     private static float Seen(ReadOnlySpan<float> peephole, int gate, float cell, float sum) =>
         peephole.IsEmpty ? sum : MathF.FusedMultiplyAdd(peephole[gate], cell, sum);
@@ -142,63 +147,71 @@ internal sealed unsafe class VariantLstm : VariantCell
 /// </summary>
 internal sealed unsafe class VariantGru : VariantCell
 {
-    private readonly Projection _inputs;
-    private readonly Projection _gates;
-    private readonly Projection _candidate;
-    private readonly AlignedBuffer<float> _a;
-    private readonly AlignedBuffer<float> _b;
-    private readonly AlignedBuffer<float> _n;
+    private readonly Projection _gates, _input, _recurrent;
+    private readonly AlignedBuffer<float> _gateSums, _inputSums, _recurrentSums;
     private readonly Signal _reset;
 
-    public VariantGru(RnnLayer layer, Kernel kernel, Projection inputs, Projection gates, Projection candidate)
-        : base(layer, kernel, new(FunctionKind.Sigmoid), new(FunctionKind.Tanh))
+    public VariantGru(RnnLayer layer, Projection gates, Projection input, Projection recurrent)
+        : base(layer, new(FunctionKind.Sigmoid), new(FunctionKind.Tanh))
     {
-        (_inputs, _gates, _candidate) = (inputs, gates, candidate);
-        (_a, _b, _n) = (inputs.NewResult(), gates.NewResult(), candidate.NewResult());
-        _reset = new(layer.Units, Precision.Float32, kernel);
+        (_gates, _input, _recurrent) = (gates, input, recurrent);
+        (_gateSums, _inputSums, _recurrentSums) = (gates.NewResult(), input.NewResult(), recurrent.NewResult());
+        _reset = new(layer.Units, Precision.Float32);
         Reset();
     }
 
     public override void Step(Signal x)
     {
+        _gates.Multiply(x, Hidden, _gateSums.Pointer);
+        _input.Multiply(x, null, _inputSums.Pointer);
+        Update();
+    }
+
+    public override void Update()
+    {
         int units = Layer.Units;
-        float* a = _a.Pointer, b = _b.Pointer, n = _n.Pointer, hidden = Hidden.Staged;
-        _inputs.Multiply(x, a);
-        _gates.Multiply(Hidden, b);
+        float* gates = _gateSums.Pointer, a = _inputSums.Pointer, b = _recurrentSums.Pointer, hidden = Hidden.Floats;
         // The gates take the places of their sums.
         for (int u = 0; u < 2 * units; u++)
-            b[u] = Apply(0, a[u] + b[u]);
+            gates[u] = Apply(0, gates[u]);
         for (int u = 0; u < units; u++)
-            _reset.Staged[u] = b[u] * hidden[u];
-        _reset.Publish();
-        _candidate.Multiply(Layer.ResetBefore ? _reset : Hidden, n);
+            _reset.Floats[u] = gates[u] * hidden[u];
+        _recurrent.Multiply(Layer.ResetBefore ? _reset : Hidden, null, b, addend: Layer.ResetBefore ? a : null);
         for (int u = 0; u < units; u++)
         {
-            float r = Layer.ResetBefore ? 1 : b[u], z = b[units + u];
-            float candidate = Apply(1, MathF.FusedMultiplyAdd(r, n[u], a[2 * units + u]));
+            float candidate = Apply(1, Layer.ResetBefore ? b[u] : MathF.FusedMultiplyAdd(gates[u], b[u], a[u]));
+            float z = gates[units + u];
             float h = MathF.FusedMultiplyAdd(z, hidden[u], (1 - z) * candidate);
             hidden[u] = Math.Clamp(h, -CellVariant.MaxParameter, CellVariant.MaxParameter);
         }
-        Hidden.Publish();
     }
 
-    public override Cell Clone() => new VariantGru(Layer, Kernel, _inputs, _gates, _candidate);
+    public override Product[] Products(Signal x) =>
+        [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums)];
+
+    public override Cell Clone() => new VariantGru(Layer, _gates, _input, _recurrent);
 }
 
 /// <summary>y = f(W·x + b)   [units]</summary>
-internal sealed unsafe class VariantDense(RnnLayer layer, Kernel kernel, Projection weights)
+internal sealed unsafe class VariantDense(RnnLayer layer, Projection weights)
     : VariantCell(
-        layer, kernel, layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
+        layer, layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
 {
-    private readonly AlignedBuffer<float> _result = weights.NewResult();
+    private readonly AlignedBuffer<float> _sums = weights.NewResult();
 
     public override void Step(Signal x)
     {
-        weights.Multiply(x, _result.Pointer);
-        for (int u = 0; u < Layer.Units; u++)
-            Hidden.Staged[u] = Apply(0, _result.Pointer[u]);
-        Hidden.Publish();
+        weights.Multiply(x, null, _sums.Pointer);
+        Update();
     }
 
-    public override Cell Clone() => new VariantDense(Layer, Kernel, weights);
+    public override void Update()
+    {
+        for (int u = 0; u < Layer.Units; u++)
+            Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);
+    }
+
+    public override Product[] Products(Signal x) => [new(weights, x, null, _sums)];
+
+    public override Cell Clone() => new VariantDense(Layer, weights);
 }

@@ -168,7 +168,7 @@ public sealed record RnnLayer
     /// <summary>Quantized: real output = OutputScale × integer.</summary>
     public float OutputScale { get; init; }
 
-    /// <summary>Quantized LSTM: real cell state = integer × 2^-CellFractionBits; 1 to 15.</summary>
+    /// <summary>Quantized LSTM: real cell state = integer × 2^-CellFractionBits; 1 to 12.</summary>
     public int CellFractionBits { get; init; }
 
     /// <summary>Gates of the cell: 1, 4 (LSTM) or 3 (GRU).</summary>
@@ -257,7 +257,7 @@ public sealed record RnnModel
     public const int CurrentFormatVersion = 2;
 
     /// <summary>The arithmetic this program computes with: equal numeric versions give equal bits.</summary>
-    public const int CurrentNumericVersion = 1;
+    public const int CurrentNumericVersion = 2;
 
     /// <summary>Most layers of a model.</summary>
     public const int MaxLayers = 16;

@@ -101,7 +101,7 @@ public static class RandomModels
                 : null,
             InputScale = quantized ? inputScale : 0,
             OutputScale = quantized ? outputScale : 0,
-            CellFractionBits = quantized && kind == LayerKind.Lstm ? 10 + (int)(random.Next() % 4) : 0,
+            CellFractionBits = quantized && kind == LayerKind.Lstm ? 1 + (int)(random.Next() % 12) : 0,
         };
     }
 

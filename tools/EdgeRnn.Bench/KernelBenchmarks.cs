@@ -13,7 +13,7 @@ public unsafe class KernelBenchmarks
     private FloatMatrix? _floats;
     private AlignedBuffer<sbyte>? _int8s;
     private AlignedBuffer<short>? _int16s;
-    private AlignedBuffer<float>? _reals, _results;
+    private AlignedBuffer<float>? _reals, _addend, _results;
 
     /// <summary>The kernel's name.</summary>
     [ParamsSource(nameof(Kernels))]
@@ -35,12 +35,12 @@ public unsafe class KernelBenchmarks
         var weights = new sbyte[rows * Units];
         foreach (ref sbyte weight in weights.AsSpan())
             weight = (sbyte)random.Next(-127, 128);
-        float[] scales = [.. Enumerable.Repeat(0.01f, rows)];
         _kernel = Runtime.Kernels.Kernel.Choose(Kernel);
-        _quads = new(_kernel, Int8Matrix.Quad, rows, Units, weights, scales, 1, default);
-        _pairs = new(_kernel, Int8Matrix.Pair, rows, Units, weights, scales, 1, default);
-        _floats = new(_kernel, rows, Units, [.. weights.Select(weight => weight / 127f)], default);
-        (_int8s, _int16s, _reals, _results) = (new(Units + 64), new(Units + 64), new(Units + 64), new(rows + 64));
+        _quads = new(_kernel, Precision.Int8, rows, Units, weights);
+        _pairs = new(_kernel, Precision.Int8x16, rows, Units, weights);
+        _floats = new(_kernel, rows, Units, [.. weights.Select(weight => weight / 127f)]);
+        (_int8s, _int16s, _reals) = (new(Units + 64), new(Units + 64), new(Units + 64));
+        (_addend, _results) = (new(rows + 64), new(rows + 64));
         for (int i = 0; i < Units; i++)
         {
             _int8s.Span[i] = (sbyte)random.Next(-127, 128);
@@ -51,13 +51,16 @@ public unsafe class KernelBenchmarks
 
     /// <summary>int8 weights and inputs.</summary>
     [Benchmark]
-    public void Int8() => _kernel!.Multiply(_quads!, _int8s!.Pointer, _results!.Pointer, 0, _quads!.PaddedRows);
+    public void Int8() =>
+        _kernel!.MultiplyAdd(_quads!, _int8s!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _quads!.PaddedRows);
 
     /// <summary>int8 weights, int16 inputs.</summary>
     [Benchmark]
-    public void Int8x16() => _kernel!.Multiply(_pairs!, _int16s!.Pointer, _results!.Pointer, 0, _pairs!.PaddedRows);
+    public void Int8x16() =>
+        _kernel!.MultiplyAdd(_pairs!, _int16s!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _pairs!.PaddedRows);
 
     /// <summary>float32 weights and inputs.</summary>
     [Benchmark]
-    public void Float32() => _kernel!.Multiply(_floats!, _reals!.Pointer, _results!.Pointer, 0, _floats!.PaddedRows);
+    public void Float32() =>
+        _kernel!.MultiplyAdd(_floats!, _reals!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _floats!.PaddedRows);
 }

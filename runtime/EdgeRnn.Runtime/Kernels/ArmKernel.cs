@@ -1,93 +1,153 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>How an ARM64 kernel multiplies a tile of four rows and four columns.</summary>
-/// <typeparam name="TInput">Four inputs, spread over registers as <see cref="Add"/> needs them.</typeparam>
-internal unsafe interface ITileProduct<TInput>
+/// <summary>How an ARM64 kernel multiplies tiles of four rows and four columns.</summary>
+/// <typeparam name="TInputs">Inputs, spread over registers as <see cref="Add"/> needs them.</typeparam>
+internal unsafe interface ITileProduct<TInputs>
 {
-    static abstract TInput Spread(sbyte* x);
+    /// <summary>Four inputs.</summary>
+    static abstract TInputs Spread(sbyte* x);
 
     /// <summary>
-    /// sums + the products of the tile at <paramref name="offset"/>, one lane per row. Pointer and constant come apart
-    /// because the compiler then folds every address into its load.
+    /// The four inputs of one quad of sixteen, which is also a pair <paramref name="low"/> and a pair <paramref name="high"/>.
     /// </summary>
-    static abstract Vector128<int> Add(Vector128<int> sums, sbyte* w, int offset, TInput x);
+    static abstract TInputs Select(
+        Vector128<sbyte> x, [ConstantExpected(Max = (byte)3)] byte quad,
+        [ConstantExpected(Max = (byte)7)] byte low, [ConstantExpected(Max = (byte)7)] byte high);
+
+    /// <summary>
+    /// sums + the products of two tiles at <paramref name="offset"/>, one lane per row. Both tiles are loaded before they are
+    /// used, and pointer and constant come apart: the compiler then makes one load of both, and folds the address into it.
+    /// </summary>
+    static abstract void Add(ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, TInputs x);
 }
 
-/// <summary>The blocks of the ARM64 kernels: eight or four tiles side by side.</summary>
-public abstract unsafe class ArmKernel : VectorKernel
+/// <summary>The blocks of the ARM64 kernels: sixteen or four tiles side by side.</summary>
+internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
+    where TProduct : struct, ITileProduct<TInputs>
 {
-    private protected ArmKernel() { }
+    internal sealed override int WideRows => 64;
 
-    private protected static void WideBlock<TProduct, TInput>(
-        sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
-        where TProduct : ITileProduct<TInput>
+    internal sealed override void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end)
+    {
+        int quads = w.Groups, row = first;
+        sbyte* weights = w.Weights + (nint)first * 4 * quads;
+        float* scale = w.Scale;
+        for (; row + 64 <= end; row += 64, weights += 64 * 4 * quads)
+            WideBlock(weights, x, quads, scale + row, addend + row, y + row);
+        for (; row < end; row += 16, weights += 16 * 4 * quads)
+            NarrowBlock(weights, x, quads, scale + row, addend + row, y + row);
+    }
+
+    // w [quads, 64, 4], four quads a turn
+    private static void WideBlock(sbyte* w, sbyte* x, int quads, float* scale, float* addend, float* y)
     {
         Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
         Vector128<int> s4 = default, s5 = default, s6 = default, s7 = default;
+        Vector128<int> s8 = default, s9 = default, s10 = default, s11 = default;
+        Vector128<int> s12 = default, s13 = default, s14 = default, s15 = default;
         sbyte* end = x + 4 * quads;
-        if (quads % 2 != 0)
-            AddQuad<TProduct, TInput>(ref x, ref w, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
-        while (x < end)
+        for (; x + 16 <= end; x += 16, w += 1024)
         {
-            // Two quads a turn: the loop's own instructions are a sixth of it otherwise.
-            AddQuad<TProduct, TInput>(ref x, ref w, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
-            AddQuad<TProduct, TInput>(ref x, ref w, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
+            var xs = Vector128.Load(x);
+            Add(TProduct.Select(xs, 0, 0, 1), w, 0,
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            Add(TProduct.Select(xs, 1, 2, 3), w, 256,
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            Add(TProduct.Select(xs, 2, 4, 5), w, 512,
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            Add(TProduct.Select(xs, 3, 6, 7), w, 768,
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
         }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 4, bias + 4, y + 4);
-        Dequantize(s2, scale + 8, bias + 8, y + 8);
-        Dequantize(s3, scale + 12, bias + 12, y + 12);
-        Dequantize(s4, scale + 16, bias + 16, y + 16);
-        Dequantize(s5, scale + 20, bias + 20, y + 20);
-        Dequantize(s6, scale + 24, bias + 24, y + 24);
-        Dequantize(s7, scale + 28, bias + 28, y + 28);
+        for (; x < end; x += 4, w += 256)
+        {
+            Add(TProduct.Spread(x), w, 0,
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+        }
+        Scale(s0, s1, scale, addend, y, 0);
+        Scale(s2, s3, scale, addend, y, 8);
+        Scale(s4, s5, scale, addend, y, 16);
+        Scale(s6, s7, scale, addend, y, 24);
+        Scale(s8, s9, scale, addend, y, 32);
+        Scale(s10, s11, scale, addend, y, 40);
+        Scale(s12, s13, scale, addend, y, 48);
+        Scale(s14, s15, scale, addend, y, 56);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddQuad<TProduct, TInput>(
-        ref sbyte* x, ref sbyte* w,
+    private static void Add(
+        TInputs x, sbyte* w, int offset,
         ref Vector128<int> s0, ref Vector128<int> s1, ref Vector128<int> s2, ref Vector128<int> s3,
-        ref Vector128<int> s4, ref Vector128<int> s5, ref Vector128<int> s6, ref Vector128<int> s7)
-        where TProduct : ITileProduct<TInput>
+        ref Vector128<int> s4, ref Vector128<int> s5, ref Vector128<int> s6, ref Vector128<int> s7,
+        ref Vector128<int> s8, ref Vector128<int> s9, ref Vector128<int> s10, ref Vector128<int> s11,
+        ref Vector128<int> s12, ref Vector128<int> s13, ref Vector128<int> s14, ref Vector128<int> s15)
     {
-        var xq = TProduct.Spread(x);
-        s0 = TProduct.Add(s0, w, 0, xq);
-        s1 = TProduct.Add(s1, w, 16, xq);
-        s2 = TProduct.Add(s2, w, 32, xq);
-        s3 = TProduct.Add(s3, w, 48, xq);
-        s4 = TProduct.Add(s4, w, 64, xq);
-        s5 = TProduct.Add(s5, w, 80, xq);
-        s6 = TProduct.Add(s6, w, 96, xq);
-        s7 = TProduct.Add(s7, w, 112, xq);
-        x += 4;
-        w += 128;
+        TProduct.Add(ref s0, ref s1, w, offset, x);
+        TProduct.Add(ref s2, ref s3, w, offset + 32, x);
+        TProduct.Add(ref s4, ref s5, w, offset + 64, x);
+        TProduct.Add(ref s6, ref s7, w, offset + 96, x);
+        TProduct.Add(ref s8, ref s9, w, offset + 128, x);
+        TProduct.Add(ref s10, ref s11, w, offset + 160, x);
+        TProduct.Add(ref s12, ref s13, w, offset + 192, x);
+        TProduct.Add(ref s14, ref s15, w, offset + 224, x);
     }
 
-    private protected static void NarrowBlock<TProduct, TInput>(
-        sbyte* w, sbyte* x, int quads, float* scale, float* bias, float* y)
-        where TProduct : ITileProduct<TInput>
+    // w [quads, 16, 4], four quads a turn
+    private static void NarrowBlock(sbyte* w, sbyte* x, int quads, float* scale, float* addend, float* y)
     {
         Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)
+        sbyte* end = x + 4 * quads;
+        for (; x + 16 <= end; x += 16, w += 256)
+        {
+            var xs = Vector128.Load(x);
+            var xq = TProduct.Select(xs, 0, 0, 1);
+            TProduct.Add(ref s0, ref s1, w, 0, xq);
+            TProduct.Add(ref s2, ref s3, w, 32, xq);
+            xq = TProduct.Select(xs, 1, 2, 3);
+            TProduct.Add(ref s0, ref s1, w, 64, xq);
+            TProduct.Add(ref s2, ref s3, w, 96, xq);
+            xq = TProduct.Select(xs, 2, 4, 5);
+            TProduct.Add(ref s0, ref s1, w, 128, xq);
+            TProduct.Add(ref s2, ref s3, w, 160, xq);
+            xq = TProduct.Select(xs, 3, 6, 7);
+            TProduct.Add(ref s0, ref s1, w, 192, xq);
+            TProduct.Add(ref s2, ref s3, w, 224, xq);
+        }
+        for (; x < end; x += 4, w += 64)
         {
             var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, w, 0, xq);
-            s1 = TProduct.Add(s1, w, 16, xq);
-            s2 = TProduct.Add(s2, w, 32, xq);
-            s3 = TProduct.Add(s3, w, 48, xq);
+            TProduct.Add(ref s0, ref s1, w, 0, xq);
+            TProduct.Add(ref s2, ref s3, w, 32, xq);
         }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 4, bias + 4, y + 4);
-        Dequantize(s2, scale + 8, bias + 8, y + 8);
-        Dequantize(s3, scale + 12, bias + 12, y + 12);
+        Scale(s0, s1, scale, addend, y, 0);
+        Scale(s2, s3, scale, addend, y, 8);
+    }
+
+    // y = sums · scale + addend for eight rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale(Vector128<int> s0, Vector128<int> s1, float* scale, float* addend, float* y, int row)
+    {
+        var scale0 = Vector128.Load(scale + row);
+        var scale1 = Vector128.Load(scale + row + 4);
+        var y0 = Vector128.Load(addend + row);
+        var y1 = Vector128.Load(addend + row + 4);
+        y0 = AdvSimd.FusedMultiplyAdd(y0, AdvSimd.ConvertToSingle(s0), scale0);
+        y1 = AdvSimd.FusedMultiplyAdd(y1, AdvSimd.ConvertToSingle(s1), scale1);
+        y0.Store(y + row);
+        y1.Store(y + row + 4);
     }
 
     // The two columns of a pair keep sums of their own until the end: neighbouring lanes belong to one row.
-    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
+    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
     {
         Vector128<float> t0 = default, t1 = default, t2 = default, t3 = default;
         for (short* end = x + 2 * pairs; x < end;)
@@ -107,10 +167,10 @@ public abstract unsafe class ArmKernel : VectorKernel
             t2 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l2, h2));
             t3 += AdvSimd.ConvertToSingle(AdvSimd.Arm64.AddPairwise(l3, h3));
         }
-        Dequantize(t0, scale, bias, y);
-        Dequantize(t1, scale + 4, bias + 4, y + 4);
-        Dequantize(t2, scale + 8, bias + 8, y + 8);
-        Dequantize(t3, scale + 12, bias + 12, y + 12);
+        Scale(t0, scale, addend, y);
+        Scale(t1, scale + 4, addend + 4, y + 4);
+        Scale(t2, scale + 8, addend + 8, y + 8);
+        Scale(t3, scale + 12, addend + 12, y + 12);
     }
 
     // Four rows of two columns.
@@ -123,10 +183,6 @@ public abstract unsafe class ArmKernel : VectorKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dequantize(Vector128<int> sums, float* scale, float* bias, float* y) =>
-        Dequantize(AdvSimd.ConvertToSingle(sums), scale, bias, y);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dequantize(Vector128<float> sums, float* scale, float* bias, float* y) =>
-        AdvSimd.FusedMultiplyAdd(Vector128.Load(bias), sums, Vector128.Load(scale)).Store(y);
+    private static void Scale(Vector128<float> sums, float* scale, float* addend, float* y) =>
+        AdvSimd.FusedMultiplyAdd(Vector128.Load(addend), sums, Vector128.Load(scale)).Store(y);
 }

@@ -5,32 +5,54 @@ using System.Runtime.Intrinsics.X86;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>
-/// x64 with AVX2 and FMA. <c>pmaddubsw</c> makes 32 products an instruction and saturates their sums in pairs, but these
-/// are at most 2·127·128 = 32,512 here, so it is exact.
-/// </summary>
-public sealed unsafe class Avx2Kernel : X64Kernel
-{
-    internal Avx2Kernel() { }
+/// <summary>|x| of four inputs, and all bits set where x is negative.</summary>
+internal readonly record struct MagnitudesAndSigns(Vector256<byte> Magnitudes, Vector256<sbyte> Signs);
 
+/// <summary>
+/// x64 with AVX2 and FMA. <c>pmaddubsw</c> multiplies unsigned by signed bytes, 32 an instruction, and saturates their sums
+/// in pairs, but these are at most 2·127·128 = 32,512 here, so it is exact. The sign of an input goes to the weights: where
+/// x is negative, w·x = |x|·(-w) = |x|·~w + |x|, for -w = ~w + 1. Flipping the bits of a weight takes one instruction on any
+/// port, where negating it (<c>psignb</c>) competes with the multiplications, and what is missing, the sum of all |x| with
+/// x negative, is the same for every row.
+/// </summary>
+internal sealed unsafe class Avx2Kernel : X64Kernel<Avx2Kernel.Product, MagnitudesAndSigns>
+{
     /// <summary>Whether this processor has the instructions; the formulas' vectors must be eight floats wide.</summary>
     public static bool IsSupported => Avx2.IsSupported && Fma.IsSupported && Vector<float>.Count == 8;
 
     /// <inheritdoc/>
     public override string Name => "avx2";
 
-    private protected override void WideBlock(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
-        WideBlock<Product>(w, x, quads, firstSum, scale, bias, y);
+    /// <summary>Σ |x| over negative x.</summary>
+    private protected override int FirstSum(sbyte* x, int quads)
+    {
+        // Reads up to 28 bytes beyond the last quad: a signal is padded to 64, and what stands there is masked off.
+        var sums = Vector256<long>.Zero;
+        int columns = 4 * quads;
+        for (int c = 0; c < columns; c += 32)
+        {
+            var magnitudes = Avx2.Abs(Avx2.Min(Vector256.Load(x + c), Vector256<sbyte>.Zero));
+            if (columns - c < 32)
+                magnitudes &= Vector256.LessThan(Vector256<byte>.Indices, Vector256.Create((byte)(columns - c)));
+            sums = Avx2.Add(sums, Avx2.SumAbsoluteDifferences(magnitudes, Vector256<byte>.Zero).AsInt64());
+        }
+        return (int)Vector256.Sum(sums);
+    }
 
-    private protected override void NarrowBlock(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y) =>
-        NarrowBlock<Product>(w, x, quads, firstSum, scale, bias, y);
-
-    private readonly struct Product : IUnsignedProduct
+    internal readonly struct Product : IByteProduct<MagnitudesAndSigns>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<int> Add(Vector256<int> sums, Vector256<byte> x, Vector256<sbyte> w) =>
-            Avx2.Add(sums, Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(x, w), Vector256<short>.One));
+        public static MagnitudesAndSigns Spread(sbyte* x)
+        {
+            var xq = Vector256.Create(*(int*)x).AsSByte();
+            return new(Avx2.Abs(xq), Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, xq));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<int> Add(Vector256<int> sums, MagnitudesAndSigns x, sbyte* w)
+        {
+            var pairs = Avx2.MultiplyAddAdjacent(x.Magnitudes, Avx2.Xor(x.Signs, Vector256.LoadAligned(w)));
+            return Avx2.Add(sums, Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One));
+        }
     }
 }

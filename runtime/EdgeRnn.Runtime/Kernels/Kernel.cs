@@ -48,7 +48,7 @@ public abstract unsafe class Kernel
     /// <summary>Whether the formulas around the products run on vectors too.</summary>
     internal virtual bool IsVectorised => true;
 
-    /// <summary>Rows of the wide blocks of an int8 matrix; at most one narrow block follows them.</summary>
+    /// <summary>Rows of the wide blocks of an int8 matrix; narrow ones follow.</summary>
     internal virtual int WideRows => 32;
 
     /// <summary>Rows of a narrow block; rows are padded to a multiple of it.</summary>
@@ -60,19 +60,26 @@ public abstract unsafe class Kernel
     /// <summary>Rows of a narrow block of a float matrix.</summary>
     internal abstract int NarrowFloatRows { get; }
 
+    /// <summary>Whether weights in groups of four columns are kept as w + 128, without a sign.</summary>
+    internal virtual bool RaisesWeights => false;
+
+    /// <summary>Columns of an int8 matrix whose weights of a row stand together: 1, 2 or 4.</summary>
+    internal virtual int GroupColumns(Precision precision) => precision == Precision.Int8 ? 4 : 2;
+
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 
-    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + bias[r], fused, for padded rows from <paramref name="first"/>
-    /// to before <paramref name="end"/>.   x int8, padded to four with any values</summary>
-    internal abstract void Multiply(Int8Matrix w, sbyte* x, float* y, int first, int end);
+    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + addend[r], fused, for padded rows from <paramref name="first"/>
+    /// to before <paramref name="end"/>; <paramref name="addend"/> may be <paramref name="y"/>.   x int8, padded to four with
+    /// any values</summary>
+    internal abstract void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end);
 
     /// <summary>
-    /// The same for int16 inputs, padded to two with any values: every <see cref="ExactColumns"/> columns are summed as
+    /// The same for int16 inputs, padded with any values: every <see cref="ExactColumns"/> columns are summed as
     /// integers, and these sums as floats in ascending order.
     /// </summary>
-    internal abstract void Multiply(Int8Matrix w, short* x, float* y, int first, int end);
+    internal abstract void MultiplyAdd(Int8Matrix w, short* x, float* addend, float* y, int first, int end);
 
-    /// <summary>y[r] = bias[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
-    internal abstract void Multiply(FloatMatrix w, float* x, float* y, int first, int end);
+    /// <summary>y[r] = addend[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
+    internal abstract void MultiplyAdd(FloatMatrix w, float* x, float* addend, float* y, int first, int end);
 }

@@ -6,15 +6,11 @@ namespace EdgeRnn.Runtime.Kernels;
 /// </summary>
 internal abstract unsafe class PackedMatrix
 {
-    private readonly AlignedBuffer<float> _bias;
-
-    protected PackedMatrix(int rows, int columns, int narrowRows, ReadOnlySpan<float> bias)
+    protected PackedMatrix(int rows, int columns, int narrowRows)
     {
         Rows = rows;
         Columns = columns;
         PaddedRows = (rows + narrowRows - 1) / narrowRows * narrowRows;
-        _bias = new(PaddedRows);
-        bias.CopyTo(_bias.Span);
     }
 
     public int Rows { get; }
@@ -23,8 +19,6 @@ internal abstract unsafe class PackedMatrix
 
     /// <summary>Rows with padding; a product writes as many results.</summary>
     public int PaddedRows { get; }
-
-    public float* Bias => _bias.Pointer;
 
     /// <summary>The first row and the size of the block that holds <paramref name="row"/>.</summary>
     protected (int First, int Size) BlockOf(int row, int wideRows, int narrowRows)
@@ -45,9 +39,8 @@ internal sealed unsafe class FloatMatrix : PackedMatrix
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="weights">Row-major.</param>
-    /// <param name="bias">For each row, or empty for zeros.</param>
-    public FloatMatrix(Kernel kernel, int rows, int columns, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias)
-        : base(rows, columns, kernel.NarrowFloatRows, bias)
+    public FloatMatrix(Kernel kernel, int rows, int columns, ReadOnlySpan<float> weights)
+        : base(rows, columns, kernel.NarrowFloatRows)
     {
         _weights = new(PaddedRows * columns);
         for (int r = 0; r < rows; r++)
@@ -63,45 +56,40 @@ internal sealed unsafe class FloatMatrix : PackedMatrix
 }
 
 /// <summary>
-/// int8 weights: in a block, <c>[Groups, rows of the block, columns of a group]</c>, columns padded with zeros. For int8
-/// inputs a group is four columns, and the order inside tiles of 4 × 4 is the kernel's; for int16 inputs it is two.
+/// int8 weights: in a block, <c>[Groups, rows of the block, columns of a group]</c>, columns padded with zeros. Groups have as
+/// many columns as the kernel multiplies at once; those of four have the kernel's order inside tiles of 4 × 4, and may be
+/// raised by 128.
 /// </summary>
 internal sealed unsafe class Int8Matrix : PackedMatrix
 {
     private readonly AlignedBuffer<sbyte> _weights;
     private readonly AlignedBuffer<float> _scale;
 
-    /// <summary>Columns of a group for int8 inputs.</summary>
-    public const int Quad = 4;
-
-    /// <summary>Columns of a group for int16 inputs.</summary>
-    public const int Pair = 2;
-
     /// <param name="kernel">Who will read it.</param>
-    /// <param name="group"><see cref="Quad"/> or <see cref="Pair"/>.</param>
+    /// <param name="precision">What it will be multiplied with.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="weights">Row-major.</param>
-    /// <param name="rowScales">Real weight per integer, for each row.</param>
-    /// <param name="inputScale">Real input per integer.</param>
-    /// <param name="bias">Real bias for each row, or empty for zeros.</param>
     public Int8Matrix(
-        Kernel kernel, int group, int rows, int columns, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> rowScales,
-        float inputScale, ReadOnlySpan<float> bias)
-        : base(rows, columns, kernel.NarrowRows, bias)
+        Kernel kernel, Precision precision, int rows, int columns, ReadOnlySpan<sbyte> weights)
+        : base(rows, columns, kernel.NarrowRows)
     {
+        int group = kernel.GroupColumns(precision);
+        int wideRows = group == 4 ? kernel.WideRows : kernel.NarrowRows;
+        sbyte zero = group == 4 && kernel.RaisesWeights ? sbyte.MinValue : (sbyte)0;
         Groups = (columns + group - 1) / group;
         _weights = new(PaddedRows * Groups * group);
+        _weights.Span.Fill(zero);
         _scale = new(PaddedRows);
         for (int r = 0; r < rows; r++)
         {
-            Scale[r] = rowScales[r] * inputScale;
-            var (first, size) = BlockOf(r, group == Quad ? kernel.WideRows : kernel.NarrowRows, kernel.NarrowRows);
-            sbyte* tiles = Weights + first * Groups * group + (r - first) / 4 * 4 * group;
+            var (first, size) = BlockOf(r, wideRows, kernel.NarrowRows);
+            int tile = (r - first) / 4, rowInTile = (r - first) % 4;
+            sbyte* tiles = Weights + first * Groups * group + tile * 4 * group;
             for (int c = 0; c < columns; c++)
             {
-                int place = group == Quad ? kernel.PlaceInTile(r % 4, c % 4) : r % 4 * 2 + c % 2;
-                tiles[c / group * size * group + place] = weights[r * columns + c];
+                int place = group == 4 ? kernel.PlaceInTile(rowInTile, c % 4) : rowInTile * group + c % group;
+                tiles[c / group * size * group + place] = (sbyte)(weights[r * columns + c] ^ zero);
             }
         }
     }
@@ -111,6 +99,6 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
 
     public sbyte* Weights => _weights.Pointer;
 
-    /// <summary>Real result per unit of the integer sum, for each row.</summary>
+    /// <summary>What a row's integer sum is multiplied with; for the owner to set.</summary>
     public float* Scale => _scale.Pointer;
 }

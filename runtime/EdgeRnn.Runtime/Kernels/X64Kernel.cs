@@ -5,84 +5,108 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRnn.Runtime.Kernels;
 
 /// <summary>How an x64 kernel adds the products of a tile of eight rows and four columns to one sum per row.</summary>
-internal interface IUnsignedProduct
+/// <typeparam name="TInputs">Four inputs, in every four bytes of a register.</typeparam>
+internal unsafe interface IByteProduct<TInputs>
 {
-    static abstract Vector256<int> Add(Vector256<int> sums, Vector256<byte> x, Vector256<sbyte> w);
+    static abstract TInputs Spread(sbyte* x);
+
+    static abstract Vector256<int> Add(Vector256<int> sums, TInputs x, sbyte* w);
 }
 
-/// <summary>
-/// The blocks of the x64 kernels: four or two tiles side by side. The instructions multiply unsigned by signed bytes, so
-/// the sign of an input goes to the weights. Where x is negative, w·x = |x|·(-w) = |x|·~w + |x|, for -w = ~w + 1: flipping
-/// the bits of a weight takes one instruction on any port, where negating it (<c>psignb</c>) competes with the
-/// multiplications, and what is missing, the sum of all |x| with x negative, is the same for every row.
-/// </summary>
-public abstract unsafe class X64Kernel : VectorKernel
+/// <summary>The blocks of the x64 kernels: eight tiles side by side, whose sums hide the latency of the instructions, or two.</summary>
+internal abstract unsafe class X64Kernel<TProduct, TInputs> : VectorKernel
+    where TProduct : struct, IByteProduct<TInputs>
 {
-    private protected X64Kernel() { }
+    internal sealed override int WideRows => 64;
 
-    /// <summary>Σ |x| over negative x.</summary>
-    private protected sealed override int FirstSum(sbyte* x, int quads)
+    /// <summary>What the sums of all rows begin with.</summary>
+    private protected abstract int FirstSum(sbyte* x, int quads);
+
+    internal sealed override void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end)
     {
-        // Reads up to 28 bytes beyond the last quad: a signal is padded to 64, and what stands there is masked off.
-        var sums = Vector256<long>.Zero;
-        int columns = 4 * quads;
-        for (int c = 0; c < columns; c += 32)
-        {
-            var magnitudes = Avx2.Abs(Avx2.Min(Vector256.Load(x + c), Vector256<sbyte>.Zero));
-            if (columns - c < 32)
-                magnitudes &= Vector256.LessThan(Vector256<byte>.Indices, Vector256.Create((byte)(columns - c)));
-            sums = Avx2.Add(sums, Avx2.SumAbsoluteDifferences(magnitudes, Vector256<byte>.Zero).AsInt64());
-        }
-        return (int)Vector256.Sum(sums);
+        int quads = w.Groups, row = first;
+        sbyte* weights = w.Weights + (nint)first * 4 * quads;
+        float* scale = w.Scale;
+        int firstSum = FirstSum(x, quads);
+        for (; row + 64 <= end; row += 64, weights += 64 * 4 * quads)
+            WideBlock(weights, x, quads, firstSum, scale + row, addend + row, y + row);
+        for (; row < end; row += 16, weights += 16 * 4 * quads)
+            NarrowBlock(weights, x, quads, firstSum, scale + row, addend + row, y + row);
     }
 
-    private protected static void WideBlock<TProduct>(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y)
-        where TProduct : IUnsignedProduct
+    // w [quads, 64, 4]
+    private static void WideBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* addend, float* y)
     {
         var s0 = Vector256.Create(firstSum);
         var s1 = s0;
         var s2 = s0;
         var s3 = s0;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 128)
+        var s4 = s0;
+        var s5 = s0;
+        var s6 = s0;
+        var s7 = s0;
+        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 256)
         {
-            var xq = Vector256.Create(*(int*)x).AsSByte();
-            var magnitude = Avx2.Abs(xq);
-            var negative = Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, xq);
-            s0 = TProduct.Add(s0, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w)));
-            s1 = TProduct.Add(s1, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 32)));
-            s2 = TProduct.Add(s2, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 64)));
-            s3 = TProduct.Add(s3, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 96)));
+            var xq = TProduct.Spread(x);
+            s0 = TProduct.Add(s0, xq, w);
+            s1 = TProduct.Add(s1, xq, w + 32);
+            s2 = TProduct.Add(s2, xq, w + 64);
+            s3 = TProduct.Add(s3, xq, w + 96);
+            s4 = TProduct.Add(s4, xq, w + 128);
+            s5 = TProduct.Add(s5, xq, w + 160);
+            s6 = TProduct.Add(s6, xq, w + 192);
+            s7 = TProduct.Add(s7, xq, w + 224);
         }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 8, bias + 8, y + 8);
-        Dequantize(s2, scale + 16, bias + 16, y + 16);
-        Dequantize(s3, scale + 24, bias + 24, y + 24);
+        Scale(s0, scale, addend, y);
+        Scale(s1, scale + 8, addend + 8, y + 8);
+        Scale(s2, scale + 16, addend + 16, y + 16);
+        Scale(s3, scale + 24, addend + 24, y + 24);
+        Scale(s4, scale + 32, addend + 32, y + 32);
+        Scale(s5, scale + 40, addend + 40, y + 40);
+        Scale(s6, scale + 48, addend + 48, y + 48);
+        Scale(s7, scale + 56, addend + 56, y + 56);
     }
 
-    private protected static void NarrowBlock<TProduct>(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* bias, float* y)
-        where TProduct : IUnsignedProduct
+    // w [quads, 16, 4]; four quads at a time have sums of their own, which hide the latency.
+    private static void NarrowBlock(
+        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* addend, float* y)
     {
         var s0 = Vector256.Create(firstSum);
         var s1 = s0;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 64)
+        Vector256<int> t0 = default, t1 = default, u0 = default, u1 = default, v0 = default, v1 = default;
+        sbyte* end = x + 4 * quads;
+        for (; x + 16 <= end; x += 16, w += 256)
         {
-            var xq = Vector256.Create(*(int*)x).AsSByte();
-            var magnitude = Avx2.Abs(xq);
-            var negative = Avx2.CompareGreaterThan(Vector256<sbyte>.Zero, xq);
-            s0 = TProduct.Add(s0, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w)));
-            s1 = TProduct.Add(s1, magnitude, Avx2.Xor(negative, Vector256.LoadAligned(w + 32)));
+            var xq = TProduct.Spread(x);
+            s0 = TProduct.Add(s0, xq, w);
+            s1 = TProduct.Add(s1, xq, w + 32);
+            xq = TProduct.Spread(x + 4);
+            t0 = TProduct.Add(t0, xq, w + 64);
+            t1 = TProduct.Add(t1, xq, w + 96);
+            xq = TProduct.Spread(x + 8);
+            u0 = TProduct.Add(u0, xq, w + 128);
+            u1 = TProduct.Add(u1, xq, w + 160);
+            xq = TProduct.Spread(x + 12);
+            v0 = TProduct.Add(v0, xq, w + 192);
+            v1 = TProduct.Add(v1, xq, w + 224);
         }
-        Dequantize(s0, scale, bias, y);
-        Dequantize(s1, scale + 8, bias + 8, y + 8);
+        for (; x < end; x += 4, w += 64)
+        {
+            var xq = TProduct.Spread(x);
+            s0 = TProduct.Add(s0, xq, w);
+            s1 = TProduct.Add(s1, xq, w + 32);
+        }
+        Scale(s0 + t0 + (u0 + v0), scale, addend, y);
+        Scale(s1 + t1 + (u1 + v1), scale + 8, addend + 8, y + 8);
     }
 
+    /// <summary>y = sums · scale + addend for eight rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Dequantize(Vector256<int> sums, float* scale, float* bias, float* y) => Fma.MultiplyAdd(
-        Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
+    private protected static void Scale(Vector256<int> sums, float* scale, float* addend, float* y) => Fma.MultiplyAdd(
+        Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(scale), Vector256.Load(addend)).Store(y);
 
-    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* bias, float* y)
+    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
     {
         Vector256<float> t0 = default, t1 = default;
         for (short* end = x + 2 * pairs; x < end;)
@@ -97,7 +121,7 @@ public abstract unsafe class X64Kernel : VectorKernel
             t0 = Avx.Add(t0, Avx.ConvertToVector256Single(s0));
             t1 = Avx.Add(t1, Avx.ConvertToVector256Single(s1));
         }
-        Fma.MultiplyAdd(t0, Vector256.LoadAligned(scale), Vector256.LoadAligned(bias)).Store(y);
-        Fma.MultiplyAdd(t1, Vector256.LoadAligned(scale + 8), Vector256.LoadAligned(bias + 8)).Store(y + 8);
+        Fma.MultiplyAdd(t0, Vector256.LoadAligned(scale), Vector256.Load(addend)).Store(y);
+        Fma.MultiplyAdd(t1, Vector256.LoadAligned(scale + 8), Vector256.Load(addend + 8)).Store(y + 8);
     }
 }

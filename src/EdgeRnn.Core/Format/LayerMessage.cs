@@ -8,8 +8,6 @@ namespace EdgeRnn.Format;
 /// </summary>
 internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision precision, bool isHead)
 {
-    private const int MaxCellFractionBits = 15;
-
     private readonly bool _quantized = precision != Precision.Float32;
     private uint _kind;
     private uint _inputSize;
@@ -220,9 +218,9 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"input_scale is {_inputScale}, expected {before.OutputScale}, the output_scale of the layer before";
         if (Kind != LayerKind.Lstm)
             return Zero("cell_fraction_bits", _cellFractionBits);
-        return _cellFractionBits is >= 1 and <= MaxCellFractionBits
+        return _cellFractionBits is >= 1 and <= FixedPoint.MostCellFractionBits
             ? null
-            : $"cell_fraction_bits is {_cellFractionBits}, expected 1 to {MaxCellFractionBits}";
+            : $"cell_fraction_bits is {_cellFractionBits}, expected 1 to {FixedPoint.MostCellFractionBits}";
     }
 
     private string? Zero(string name, float value) =>

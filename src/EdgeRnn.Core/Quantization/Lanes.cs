@@ -49,6 +49,9 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// <summary><paramref name="magnitude"/>, which is not negative, with the sign of <paramref name="sign"/>.</summary>
     static abstract T WithSign(T magnitude, T sign);
 
+    /// <summary>Whether no number is NaN or infinite.</summary>
+    static abstract bool AllFinite(T a);
+
     /// <summary>a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.</summary>
     static abstract T ScaleByPowerOfTwo(T a, T shifted);
 }
@@ -99,6 +102,9 @@ public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
     /// <inheritdoc/>
     public static ScalarLane WithSign(ScalarLane magnitude, ScalarLane sign) =>
         new(MathF.CopySign(magnitude.Value, sign.Value));
+
+    /// <inheritdoc/>
+    public static bool AllFinite(ScalarLane a) => float.IsFinite(a.Value);
 
     /// <inheritdoc/>
     public static ScalarLane ScaleByPowerOfTwo(ScalarLane a, ScalarLane shifted) => new(BitConverter.Int32BitsToSingle(
@@ -163,6 +169,10 @@ public readonly unsafe struct VectorLanes(Vector<float> value) : ILanes<VectorLa
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static VectorLanes WithSign(VectorLanes magnitude, VectorLanes sign) =>
         new(magnitude.Value | (sign.Value & new Vector<float>(-0f)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllFinite(VectorLanes a) => Vector.EqualsAll(a.Value - a.Value, Vector<float>.Zero);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,6 @@ public static class Quantizer
 {
     // Cell states of data that calibration did not see may be somewhat larger before they saturate.
     private const float CellHeadroom = 1.25f;
-    private const int MaxCellFractionBits = 15;
 
     /// <summary>Quantizes <paramref name="model"/>.</summary>
     /// <param name="model">A float model.</param>
@@ -85,7 +84,7 @@ public static class Quantizer
             var row = weights.Floats.Slice(r * weights.Columns, weights.Columns);
             scales[r] = RowScale(row);
             for (int c = 0; c < row.Length; c++)
-                values[r * weights.Columns + c] = (sbyte)ToInteger(row[c], 1f / scales[r], 127f);
+                values[r * weights.Columns + c] = (sbyte)FixedPoint.ToInteger(row[c], 1f / scales[r], 127f);
         }
         return Tensor.FromInt8s(weights.Rows, weights.Columns, values, scales);
     }
@@ -113,21 +112,18 @@ public static class Quantizer
         float inverse = 1f / scale;
         foreach (float value in values)
         {
-            double error = value - scale * ToInteger(value, inverse, largest);
+            double error = value - scale * FixedPoint.ToInteger(value, inverse, largest);
             sum += error * error;
         }
         return sum;
     }
-
-    private static int ToInteger(float value, float inverseScale, float largest) =>
-        (int)(FixedPoint.ToInteger(new ScalarLane(value), new(inverseScale), largest).Value - FixedPoint.IntegerGrid);
 
     // What is always zero still needs a scale that can be written.
     private static float Scale(float range, float largest) => MathF.Max(range, 1e-6f) / largest;
 
     private static int CellFractionBits(float largestCell)
     {
-        int bits = MaxCellFractionBits;
+        int bits = FixedPoint.MostCellFractionBits;
         while (bits > 1 && largestCell * CellHeadroom > MathF.ScaleB(32767f, -bits))
             bits--;
         return bits;

@@ -14,7 +14,7 @@ public class ModelRefusalTests
     {
         ["format_version is 3, expected at most 2: this file needs an EdgeRnn that reads format version 3"] =
             m => m.FormatVersion = 3,
-        ["numeric_version is 9, expected 1: this file needs an EdgeRnn that computes with numeric version 9"] =
+        ["numeric_version is 9, expected 2: this file needs an EdgeRnn that computes with numeric version 9"] =
             m => m.NumericVersion = 9,
         ["the file begins with field 2, expected 1 (format_version): it is no .ernn model"] = m => m.FormatVersion = 0,
         ["numeric_version is missing"] = m => m.NumericVersion = 0,
@@ -94,8 +94,8 @@ public class ModelRefusalTests
             m => m.Layers[1].OutputScale = 0.5f,
         ["layer 2 (dense): input_scale is 0.5, expected 0.007874016, the output_scale of the layer before"] =
             m => m.Layers[1].InputScale = 0.5f,
-        ["layer 1 (lstm): cell_fraction_bits is 0, expected 1 to 15"] = m => m.Layers[0].CellFractionBits = 0,
-        ["layer 1 (lstm): cell_fraction_bits is 16, expected 1 to 15"] = m => m.Layers[0].CellFractionBits = 16,
+        ["layer 1 (lstm): cell_fraction_bits is 0, expected 1 to 12"] = m => m.Layers[0].CellFractionBits = 0,
+        ["layer 1 (lstm): cell_fraction_bits is 13, expected 1 to 12"] = m => m.Layers[0].CellFractionBits = 13,
         ["layer 2 (dense): cell_fraction_bits is 4, expected none in a dense layer"] =
             m => m.Layers[1].CellFractionBits = 4,
 
@@ -234,10 +234,10 @@ public class ModelRefusalTests
         ["an unknown field is a varint of more than 64 bits"] =
             [0x08, 1, 0x80, 0x04, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02],
         ["crc32c is followed by other fields, expected it to be the last"] = [0x08, 1, 0x7D, 1, 2, 3, 4],
-        ["label 1 is not UTF-8"] = [0x08, 1, 0x10, 1, 0x3A, 2, 0xC3, 0x28],
-        ["layer 1: reset_before is 2, expected 0 or 1"] = [0x08, 1, 0x10, 1, 0x18, 1, 0x22, 2, 0x28, 2],
+        ["label 1 is not UTF-8"] = [0x08, 1, 0x10, 2, 0x3A, 2, 0xC3, 0x28],
+        ["layer 1: reset_before is 2, expected 0 or 1"] = [0x08, 1, 0x10, 2, 0x18, 1, 0x22, 2, 0x28, 2],
         ["layer 1: weight_ih: rows occurs twice, expected once"] =
-            [0x08, 1, 0x10, 1, 0x18, 1, 0x22, 6, 0x32, 4, 0x10, 1, 0x10, 1],
+            [0x08, 1, 0x10, 2, 0x18, 1, 0x22, 6, 0x32, 4, 0x10, 1, 0x10, 1],
     };
 
     public static TheoryData<string> QuantizedSentences => [.. QuantizedChanges.Keys];
@@ -291,7 +291,7 @@ public class ModelRefusalTests
     [Fact]
     public void A_length_beyond_the_file_is_refused_before_memory_is_reserved() =>
         Assert.Equal("layers has 4294967295 bytes, expected at most the 1 that are left of its message",
-            ModelFiles.RefusalOf([0x08, 1, 0x10, 1, 0x22, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0]));
+            ModelFiles.RefusalOf([0x08, 1, 0x10, 2, 0x22, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0]));
 
     [Fact]
     public void A_file_cut_short_or_damaged_is_told_by_its_end()

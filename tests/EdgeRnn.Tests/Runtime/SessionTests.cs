@@ -72,6 +72,8 @@ public sealed class SessionTests
     [InlineData("rnn:1,dense:2")]
     [InlineData("rnn:1,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:2")]
     [InlineData("gru:5,dense:7:relu,dense:3")]
+    [InlineData("lstm:10,dense:3")]
+    [InlineData("rnn:1,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:2")]
     public void File_and_packed_weights_stay_within_twice_the_file_and_64_KB(string net)
     {
         foreach (var precision in Enum.GetValues<Precision>())

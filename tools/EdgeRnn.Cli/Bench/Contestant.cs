@@ -59,31 +59,37 @@ public sealed unsafe class BareProducts : Contestant
     public override void Step()
     {
         foreach (var product in _products)
-            _kernel.Multiply(product.Weights, product.Inputs.Pointer, product.Results.Pointer, 0, product.Weights.PaddedRows);
+        {
+            _kernel.MultiplyAdd(
+                product.Weights, product.Inputs.Pointer, product.Addends.Pointer, product.Results.Pointer,
+                0, product.Weights.PaddedRows);
+        }
     }
 
     private IEnumerable<Product> Products(RnnLayer layer)
     {
-        yield return new(_kernel, layer.WeightIh, layer.InputScale);
+        yield return new(_kernel, layer.WeightIh);
         if (layer.WeightHh is { } recurrent)
-            yield return new(_kernel, recurrent, layer.OutputScale);
+            yield return new(_kernel, recurrent);
     }
 
     private sealed class Product
     {
-        public Product(Kernel kernel, Tensor weight, float inputScale)
+        public Product(Kernel kernel, Tensor weight)
         {
             Weights = new(
-                kernel, Int8Matrix.Quad, weight.Rows, weight.Columns, weight.Int8s, weight.Scales, inputScale, default);
+                kernel, Precision.Int8, weight.Rows, weight.Columns, weight.Int8s);
             Inputs = new(weight.Columns + 64);
             for (int i = 0; i < weight.Columns; i++)
                 Inputs.Span[i] = (sbyte)(i * 37 % 255 - 127);
-            Results = new(Weights.PaddedRows + 32);
+            (Addends, Results) = (new(Weights.PaddedRows), new(Weights.PaddedRows));
         }
 
         public Int8Matrix Weights { get; }
 
         public AlignedBuffer<sbyte> Inputs { get; }
+
+        public AlignedBuffer<float> Addends { get; }
 
         public AlignedBuffer<float> Results { get; }
     }
