@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRnn.Runtime.Kernels;
 
@@ -32,6 +33,11 @@ internal abstract unsafe class VectorKernel : Kernel
     // Eight sums at once hide the latency of the fused multiply-add.
     private static void WideBlock(float* w, float* addend, float* x, int columns, float* y)
     {
+        if (Vector512.IsHardwareAccelerated && Vector<float>.Count == 8)
+        {
+            WideBlock512(w, addend, x, columns, y);
+            return;
+        }
         int n = Vector<float>.Count;
         var s0 = Vector.Load(addend);
         var s1 = Vector.Load(addend + n);
@@ -61,6 +67,28 @@ internal abstract unsafe class VectorKernel : Kernel
         s5.Store(y + 5 * n);
         s6.Store(y + 6 * n);
         s7.Store(y + 7 * n);
+    }
+
+    // The same rows and sums in half as many registers: weights come from further away than the nearest cache, and a quarter
+    // more of them a nanosecond by whole cache lines.
+    private static void WideBlock512(float* w, float* addend, float* x, int columns, float* y)
+    {
+        var s0 = Vector512.Load(addend);
+        var s1 = Vector512.Load(addend + 16);
+        var s2 = Vector512.Load(addend + 32);
+        var s3 = Vector512.Load(addend + 48);
+        for (float* end = x + columns; x < end; x++, w += 64)
+        {
+            var xc = Vector512.Create(*x);
+            s0 = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(w), xc, s0);
+            s1 = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(w + 16), xc, s1);
+            s2 = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(w + 32), xc, s2);
+            s3 = Vector512.FusedMultiplyAdd(Vector512.LoadAligned(w + 48), xc, s3);
+        }
+        s0.Store(y);
+        s1.Store(y + 16);
+        s2.Store(y + 32);
+        s3.Store(y + 48);
     }
 
     private static void NarrowBlock(float* w, float* addend, float* x, int columns, float* y)

@@ -28,6 +28,8 @@ public sealed class Measurement
     private const int TurnSteps = 1000;
     private const int BlockSteps = 100;
     private const int UncountedSteps = 50;
+    private const int MostWarmUpRounds = 100;
+    private const int PatientRounds = 12;
     private readonly List<Track> _tracks = [];
     private readonly int _turns;
 
@@ -52,12 +54,16 @@ public sealed class Measurement
     /// <summary>Warms up until the JIT has nothing left to improve, then measures.</summary>
     public void Run(CancellationToken cancellation = default)
     {
-        // Tiered compilation recompiles what ran 30 times in the background, 100 ms after the last new method; the
-        // instrumented tier lies between. A few rounds with pauses pass through all tiers.
-        for (int round = 0; round < 6; round++)
+        // Tiered compilation recompiles in the background what ran 30 times, through an instrumented tier, and takes the longer
+        // the busier the machine is: rounds with pauses go on until none has been faster for a while.
+        int sinceFaster = 0;
+        for (int round = 0; round < MostWarmUpRounds && sinceFaster < PatientRounds; round++)
         {
+            cancellation.ThrowIfCancellationRequested();
+            bool isFaster = false;
             foreach (var track in _tracks)
-                track.Turn(record: false);
+                isFaster |= track.WarmUp();
+            sinceFaster = isFaster ? 0 : sinceFaster + 1;
             Thread.Sleep(150);
         }
         GC.Collect();
@@ -66,7 +72,7 @@ public sealed class Measurement
         {
             cancellation.ThrowIfCancellationRequested();
             foreach (var track in _tracks)
-                track.Turn(record: true);
+                track.Turn();
         }
         foreach (var track in _tracks)
             track.Sort();
@@ -92,6 +98,7 @@ public sealed class Measurement
         private readonly long[] _steps = new long[turns * TurnSteps];
         private readonly long[] _blocks = new long[turns * TurnSteps / BlockSteps];
         private int _turn;
+        private long _least = long.MaxValue;
 
         public long Allocated { get; private set; }
 
@@ -105,17 +112,34 @@ public sealed class Measurement
             Array.Sort(_blocks);
         }
 
-        public void Turn(bool record)
+        /// <summary>A turn that is not counted; whether a block of it was clearly faster than any before.</summary>
+        public bool WarmUp()
+        {
+            Run();
+            long least = long.MaxValue;
+            foreach (long ticks in Blocks)
+                least = Math.Min(least, ticks);
+            bool isFaster = least < _least * 0.97;
+            _least = Math.Min(_least, least);
+            return isFaster;
+        }
+
+        public void Turn()
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Run();
+            Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+            _turn++;
+        }
+
+        private Span<long> Blocks => _blocks.AsSpan(_turn * (TurnSteps / BlockSteps), TurnSteps / BlockSteps);
+
+        private void Run()
         {
             for (int i = 0; i < UncountedSteps; i++)
                 contestant.Step();
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            Time(_blocks.AsSpan(_turn * (TurnSteps / BlockSteps), TurnSteps / BlockSteps), BlockSteps);
+            Time(Blocks, BlockSteps);
             Time(_steps.AsSpan(_turn * TurnSteps, TurnSteps), 1);
-            if (!record)
-                return;
-            Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
-            _turn++;
         }
 
         private void Time(Span<long> ticks, int stepsEach)
