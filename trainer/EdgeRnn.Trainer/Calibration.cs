@@ -23,11 +23,35 @@ public static class Calibration
         ArgumentNullException.ThrowIfNull(data);
         if (model.Precision != Precision.Float32)
             throw new UserException($"The model is quantized already ({model.Precision}); give the float32 model it was made from.");
-        return SelfTests.Attach(Quantizer.Quantize(model, Measure(model, data, precision), precision));
+        Check(model);
+        float[]? outputs = model.OutputKind == OutputKind.Values ? new float[model.Labels.Count] : null;
+        var ranges = Measure(model, data, precision, outputs);
+        return SelfTests.Attach(Quantizer.Quantize(model, ranges, precision, outputs));
+    }
+
+    // Integers run step by step, in the cells that are trained here.
+    private static void Check(RnnModel model)
+    {
+        if (model.StreamRefusal is { } refusal)
+            throw new UserException($"The model cannot be quantized for a stream: {refusal}.");
+        for (int i = 0; i < model.Layers.Count; i++)
+        {
+            if (model.Layers[i].Variant is not null)
+            {
+                throw new UserException(
+                    $"The model cannot be quantized: layer {i + 1} is a form of its cell (functions, peephole, clip or initial "
+                    + "state) that runs in float32 only; run the float model, or train the plain cell.");
+            }
+        }
     }
 
     /// <summary>The ranges that <paramref name="data"/> shows, one a layer.</summary>
-    public static IReadOnlyList<LayerRange> Measure(RnnModel model, SequenceDataset data, Precision precision)
+    /// <param name="model">A float model.</param>
+    /// <param name="data">Data like that of training.</param>
+    /// <param name="precision">What it will be quantized to.</param>
+    /// <param name="outputs">Receives the largest magnitude of each result of the head; may be null.</param>
+    public static IReadOnlyList<LayerRange> Measure(
+        RnnModel model, SequenceDataset data, Precision precision, float[]? outputs = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -53,6 +77,11 @@ public static class Calibration
                 session.Step(sequence.Values.Span.Slice(t * model.InputSize, model.InputSize), scores);
                 for (int i = 0; i < layers; i++)
                     samples[i].Add(session.InputOf(i));
+                // Before a window's end a network that was not trained for it may give anything.
+                bool isOutput = t == sequence.Steps - 1 || model.Pooling == Pooling.EachStep
+                    || model.StreamMode == StreamMode.Continuous;
+                for (int i = 0; isOutput && i < outputs?.Length; i++)
+                    outputs[i] = MathF.Max(outputs[i], MathF.Abs(session.Logits[i]));
                 for (int i = 0; i < layers - 1; i++)
                 {
                     foreach (float c in session.CellStateOf(i))

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
+using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Trainer;
 
@@ -12,19 +13,33 @@ namespace EdgeRnn.Trainer;
 /// <param name="Predicted">The class with the largest score.</param>
 /// <param name="Scores">Softmax, <c>[labels]</c>.</param>
 /// <param name="IntegerLogits">The head's integers, of a quantized model; else empty.</param>
-public sealed record Prediction(int Index, int Label, int Predicted, float[] Scores, int[] IntegerLogits);
+public sealed record Prediction(int Index, int Label, int Predicted, float[] Scores, int[] IntegerLogits)
+{
+    /// <summary>The step of the sequence, where each has an output; else null.</summary>
+    public int? Step { get; init; }
+
+    /// <summary>What the values in <see cref="Scores"/> should be; empty for classes.</summary>
+    public float[] Targets { get; init; } = [];
+}
 
 /// <summary>How good a model is on a data set.</summary>
 /// <param name="Samples">Sequences.</param>
-/// <param name="Accuracy">0 to 1.</param>
-/// <param name="Loss">Mean cross-entropy, of probabilities of at least 1e-7.</param>
+/// <param name="Accuracy">0 to 1, of outputs; 0 for values.</param>
+/// <param name="Loss">Mean cross-entropy, of probabilities of at least 1e-7; for values the loss that was asked for.</param>
 /// <param name="Confusion">Counts, <c>[true, predicted]</c>.</param>
 /// <param name="ReplacedReadings">Readings that were no finite number.</param>
 /// <param name="Seconds">Time it took.</param>
 /// <param name="Predictions">One a sequence, in order; empty when they were not asked for.</param>
 public sealed record Evaluation(
     int Samples, double Accuracy, double Loss, int[,] Confusion, long ReplacedReadings, double Seconds,
-    IReadOnlyList<Prediction> Predictions);
+    IReadOnlyList<Prediction> Predictions)
+{
+    /// <summary>Outputs that were measured: as many as sequences, or as steps.</summary>
+    public int Outputs { get; init; } = Samples;
+
+    /// <summary>Of a model that gives values, how far each is off; else empty.</summary>
+    public IReadOnlyList<ValueError> Errors { get; init; } = [];
+}
 
 /// <summary>Measures models by the very step that the device runs.</summary>
 public static class Evaluator
@@ -36,22 +51,26 @@ public static class Evaluator
     /// <param name="data">Data whose classes all are the model's, in any order of their names.</param>
     /// <param name="threads">Threads; the result does not depend on them.</param>
     /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
+    /// <param name="loss">The loss of values: mse or mae.</param>
     /// <exception cref="UserException">The data does not fit the model.</exception>
     public static Evaluation Evaluate(
-        RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false) =>
-        TryEvaluate(model, data, CancellationToken.None, threads, keepPredictions)!;
+        RnnModel model, SequenceDataset data, int threads = 1, bool keepPredictions = false,
+        LossKind loss = LossKind.Mse) =>
+        TryEvaluate(model, data, CancellationToken.None, threads, keepPredictions, loss)!;
 
     /// <returns>Null when <paramref name="cancellation"/> broke it off.</returns>
     /// <inheritdoc cref="Evaluate"/>
     public static Evaluation? TryEvaluate(
         RnnModel model, SequenceDataset data, CancellationToken cancellation, int threads = 1,
-        bool keepPredictions = false)
+        bool keepPredictions = false, LossKind loss = LossKind.Mse)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         data = data.AlignedTo(model);
         if (data.Count == 0)
             throw new UserException($"{data.Name} holds no sequences.");
+        if (OutputEvaluator.IsNeeded(model, data))
+            return new OutputEvaluator(model, data, loss, keepPredictions).Run(Math.Max(1, threads), cancellation);
         var clock = Stopwatch.StartNew();
         var losses = new double[data.Count];
         var predicted = new int[data.Count];
@@ -92,6 +111,19 @@ public static class Evaluator
             clock.Elapsed.TotalSeconds, predictions);
     }
 
+    /// <summary>Lets the sequences run through a stream in the model's own mode, and measures every decision.</summary>
+    /// <param name="model">A model of any precision that can stream.</param>
+    /// <param name="data">Data whose classes all are the model's; in continuous mode the state goes on from one sequence to
+    /// the next, while windows never reach over two.</param>
+    /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
+    /// <exception cref="UserException">The data does not fit the model, or no stream can run through it.</exception>
+    public static Evaluation EvaluateStream(RnnModel model, SequenceDataset data, bool keepPredictions = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        return OutputEvaluator.Stream(model, data.AlignedTo(model, isCut: false), LossKind.Mse, keepPredictions);
+    }
+
     private static int Run(RnnSession session, Sequence sequence, float[] scores)
     {
         int channels = session.Model.InputSize;
@@ -100,10 +132,10 @@ public static class Evaluator
         for (int t = 0; t < sequence.Steps; t++)
             session.Advance(values.Slice(t * channels, channels));
         session.Score(scores);
-        return scores.AsSpan().IndexOfMax();
+        return ((ReadOnlySpan<float>)scores).IndexOfMax();
     }
 
-    private static int IndexOfMax(this Span<float> scores)
+    internal static int IndexOfMax(this ReadOnlySpan<float> scores)
     {
         int best = 0;
         for (int k = 1; k < scores.Length; k++)
@@ -133,18 +165,31 @@ public static class SelfTests
         foreach (ref byte b in input.AsSpan())
             b = (byte)random.NextBits();
         var test = new SelfTest(input, Steps, ReadOnlyMemory<byte>.Empty);
-        var session = new RnnSession(model);
-        var readings = new float[model.InputSize];
-        var scores = new float[model.Labels.Count];
-        for (int t = 0; t < Steps; t++)
-        {
-            test.Readings(model, t, readings);
-            session.Step(readings, scores);
-        }
+        return model with { SelfTest = test with { Scores = MemoryMarshal.AsBytes<float>(Run(model, test)).ToArray() } };
+    }
 
-        return model with
-        {
-            SelfTest = test with { Scores = MemoryMarshal.AsBytes<float>(scores).ToArray() },
-        };
+    /// <summary>
+    /// Whether this machine computes, to the bit, what the program did that wrote the model; null without a self-test.
+    /// </summary>
+    public static bool? Passes(RnnModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return model.SelfTest is { } test
+            ? MemoryMarshal.AsBytes<float>(Run(model, test)).SequenceEqual(test.Scores.Span)
+            : null;
+    }
+
+    /// <summary>The scores, or values, that this program's step gives after a self-test's last step.</summary>
+    public static float[] Run(RnnModel model, SelfTest test)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(test);
+        var readings = new float[test.Steps * model.InputSize];
+        for (int t = 0; t < test.Steps; t++)
+            test.Readings(model, t, readings.AsSpan(t * model.InputSize, model.InputSize));
+        var runner = new SequenceRunner(model);
+        var outputs = new float[runner.OutputsOf(test.Steps) * model.Labels.Count];
+        runner.Run(readings, outputs);
+        return outputs[^model.Labels.Count..];
     }
 }

@@ -4,8 +4,7 @@ using EdgeRnn.Trainer.Numerics;
 namespace EdgeRnn.Trainer;
 
 /// <summary>
-/// A trainable network: recurrent layers, then dense ones that read the last step of each sequence; dropout anywhere
-/// before the head.
+/// A trainable network: recurrent layers, pooling over time, then dense ones; dropout anywhere before the head.
 /// </summary>
 public sealed partial class Network
 {
@@ -22,14 +21,18 @@ public sealed partial class Network
         CheckOrder(layers);
         int lastRecurrent = LastRecurrent(layers);
         int size = inputSize;
+        int pool = IndexOfPool(layers);
         for (int i = 0; i < layers.Length; i++)
         {
-            if (layers[i] is Dropout dropout)
-                dropout.AfterLastStep = i > lastRecurrent;
             size = Append(layers[i], size);
-            if (i == lastRecurrent)
-                size = Append(new LastStep(), size);
+            if (i == lastRecurrent && pool < 0)
+                size = Append(new Pool(Pooling.Last), size);
         }
+
+        foreach (var layer in _layers.SkipWhile(layer => layer is not Pool).Skip(1))
+            layer.ReadsSteps = Pooling == Pooling.EachStep;
+        if (layers[lastRecurrent] is Bidirectional last)
+            _layers.OfType<Pool>().Single().ForwardUnits = last.OutputSize / 2;
 
         InputSize = inputSize;
         OutputSize = size;
@@ -40,7 +43,7 @@ public sealed partial class Network
     /// <summary>Readings a step.</summary>
     public int InputSize { get; }
 
-    /// <summary>Classes.</summary>
+    /// <summary>Classes, or values.</summary>
     public int OutputSize { get; }
 
     /// <summary>Numbers that are trained.</summary>
@@ -48,7 +51,10 @@ public sealed partial class Network
 
     /// <summary>The network in the words of <see cref="Parse"/>.</summary>
     public string Specification =>
-        string.Join(',', _layers.Where(layer => layer is not LastStep).Select(layer => layer.Specification));
+        string.Join(',', _layers.Where(layer => layer is not Pool { Pooling: Pooling.Last }).Select(layer => layer.Specification));
+
+    /// <summary>Which steps the dense layers read.</summary>
+    public Pooling Pooling => _layers.OfType<Pool>().Single().Pooling;
 
     internal IReadOnlyList<Layer> Layers => _layers;
 
@@ -75,6 +81,22 @@ public sealed partial class Network
         return last;
     }
 
+    private static int IndexOfPool(ReadOnlySpan<Layer> layers)
+    {
+        int found = -1;
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (layers[i] is not Pool)
+                continue;
+            if (found >= 0)
+                throw new UserException($"A network has one pooling, not both '{layers[found].Specification}' and " +
+                    $"'{layers[i].Specification}'.");
+            found = i;
+        }
+
+        return found;
+    }
+
     private static void CheckOrder(ReadOnlySpan<Layer> layers)
     {
         int last = LastRecurrent(layers);
@@ -90,9 +112,18 @@ public sealed partial class Network
                     $"'{layers[i].Specification}' stands before a recurrent layer; dense layers come after them.");
         }
 
+        int pool = IndexOfPool(layers);
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (pool >= 0 && (layers[i].IsRecurrent && i > pool || layers[i] is Dense && i < pool))
+                throw new UserException(
+                    $"'{layers[pool].Specification}' stands between the recurrent layers and the dense ones, as in "
+                    + "'lstm:64,pool:mean,dense:10'.");
+        }
+
         int inModel = 0;
         foreach (var layer in layers)
-            inModel += layer is Dropout ? 0 : 1;
+            inModel += layer is Dropout or Pool ? 0 : 1;
         if (inModel > RnnModel.MaxLayers)
             throw new UserException($"A network has at most {RnnModel.MaxLayers} layers, not {inModel}.");
     }

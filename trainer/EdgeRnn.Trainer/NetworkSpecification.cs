@@ -8,32 +8,31 @@ public sealed partial class Network
 {
     /// <summary>
     /// Makes a network from a list such as <c>lstm:128,dropout:0.2,dense:10</c>: <c>rnn:N[:relu]</c>, <c>lstm:N</c>,
-    /// <c>gru:N[:reset-before]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>; <c>pool:last</c> may stand
-    /// before the first dense, and recurrent layers take <c>recurrent-dropout=P</c>.
+    /// <c>gru:N[:reset-before]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>; <c>pool:last</c>,
+    /// <c>pool:mean</c>, <c>pool:max</c> or <c>pool:none</c> may stand before the first dense, and recurrent layers take
+    /// <c>recurrent-dropout=P</c> and <c>bi</c>.
     /// </summary>
     /// <param name="specification">The list.</param>
     /// <param name="inputSize">Readings a step.</param>
+    /// <param name="pooling">The pooling of a list that names none.</param>
     /// <exception cref="UserException">
     /// The list is not a network; the sentence says where and what would be one.
     /// </exception>
-    public static Network Parse(string specification, int inputSize)
+    public static Network Parse(string specification, int inputSize, Pooling pooling = Pooling.Last)
     {
         ArgumentNullException.ThrowIfNull(specification);
         var layers = new List<Layer>();
         foreach (string text in specification.Split(',', StringSplitOptions.TrimEntries))
         {
-            if (text == "pool:last")
-                continue;
             var item = new LayerText(text);
             layers.Add(item.Kind switch
             {
-                "rnn" => new SimpleRnn(item.Units(), item.Function(), item.Rate("recurrent-dropout")),
-                "lstm" => new Lstm(item.Units(), item.Rate("recurrent-dropout")),
-                "gru" => new Gru(item.Units(), item.Has("reset-before"), item.Rate("recurrent-dropout")),
+                "rnn" => item.OneOrBoth(SimpleRnn(item)),
+                "lstm" => item.OneOrBoth(Lstm(item)),
+                "gru" => item.OneOrBoth(Gru(item)),
                 "dense" => new Dense(item.Units(), item.Function()),
                 "dropout" => new Dropout(item.Rate(), item.Has("sequence")),
-                "pool" => throw new UserException(
-                    $"'{text}' is not a pooling this version trains; use 'pool:last' or leave it out."),
+                "pool" => new Pool(item.Pooling()),
                 _ => throw new UserException(
                     $"'{text}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or " +
                     "dense, as in 'lstm:64,dropout:0.2,dense:10'."),
@@ -41,7 +40,28 @@ public sealed partial class Network
             item.RefuseRest();
         }
 
+        if (!layers.Exists(layer => layer is Pool))
+            layers.Insert(1 + layers.FindLastIndex(layer => layer.IsRecurrent), new Pool(pooling));
         return new(inputSize, [.. layers]);
+    }
+
+    private static Func<Layer> SimpleRnn(LayerText item)
+    {
+        (int units, var function, float rate) = (item.Units(), item.Function(), item.Rate("recurrent-dropout"));
+        return () => new SimpleRnn(units, function, rate);
+    }
+
+    private static Func<Layer> Lstm(LayerText item)
+    {
+        (int units, float rate) = (item.Units(), item.Rate("recurrent-dropout"));
+        return () => new Lstm(units, rate);
+    }
+
+    private static Func<Layer> Gru(LayerText item)
+    {
+        (int units, bool isResetBefore, float rate) =
+            (item.Units(), item.Has("reset-before"), item.Rate("recurrent-dropout"));
+        return () => new Gru(units, isResetBefore, rate);
     }
 
     /// <summary>A layer's text, <c>kind:number[:option[=value]…]</c>; each part is taken once.</summary>
@@ -86,6 +106,20 @@ public sealed partial class Network
                 ? rate
                 : throw new UserException($"'{found}' in '{_text}' needs a rate from 0 to 0.95, as in '{_known[^1]}'.");
         }
+
+        /// <summary>The layer, or one for each direction.</summary>
+        public Layer OneOrBoth(Func<Layer> make)
+        {
+            if (!Has("bi"))
+                return make();
+            return 2 * Units() <= RnnModel.MaxUnits
+                ? new Bidirectional(make(), make())
+                : throw new UserException(
+                    $"'{_text}' has {2 * Units()} units in both directions; use at most {RnnModel.MaxUnits / 2} in each.");
+        }
+
+        public Pooling Pooling() => Pool.Parse(_number) ?? throw new UserException(
+            $"'{_text}' is not a pooling; use pool:last, pool:mean, pool:max, or pool:none for an output at each step.");
 
         public bool Has(string option)
         {

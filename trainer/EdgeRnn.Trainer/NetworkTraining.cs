@@ -1,5 +1,6 @@
 using EdgeRnn.Decisions;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Layers;
 using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Trainer;
@@ -9,6 +10,9 @@ public sealed partial class Network
 {
     /// <summary>The input normalisation measured by <see cref="Fit"/>; null before.</summary>
     public Normalisation? Normalisation { get; private set; }
+
+    /// <summary>The normalisation of values, measured by <see cref="Fit"/>; null before, and for classes.</summary>
+    public Normalisation? Targets { get; private set; }
 
     /// <summary>
     /// Trains from first values drawn by the options' seed, and leaves the network with its best epoch.
@@ -35,8 +39,11 @@ public sealed partial class Network
         if (validation is not null)
             Check(validation);
         train.RefuseUntrainable(options.Normalisation);
+        options.CheckLoss(train);
         Normalisation = Normalisation.Measure(train, options.Normalisation);
+        Targets = Normalisation.MeasureTargets(train);
         Initialise(options.Seed);
+        options.CheckParts(this, train);
         using var loop = new TrainingLoop(this, train, validation, Normalisation, options);
         return loop.Run(progress, cancellation);
     }
@@ -65,6 +72,15 @@ public sealed partial class Network
                 "may overlap.");
         }
 
+        if (_layers.Exists(layer => layer is Bidirectional))
+            streamMode = StreamMode.Offline;
+        if (streamMode == StreamMode.Continuous && Pooling is Pooling.Mean or Pooling.Max)
+        {
+            throw new UserException(
+                $"A stream without end has no {Pooling.ToString().ToLowerInvariant()} over its steps; use --stream window, or "
+                + "pool:last.");
+        }
+
         bool windows = streamMode == StreamMode.Window;
         return ToModel(data, Normalisation ?? Normalisation.Measure(data, NormalisationMode.None)) with
         {
@@ -82,12 +98,21 @@ public sealed partial class Network
         Precision = Precision.Float32,
         Layers = [.. _layers.Select(layer => layer.ToModel(Parameters.Span)).OfType<RnnLayer>()],
         Labels = data.Labels,
+        Pooling = Pooling,
+        OutputKind = data.OutputKind,
+        OutputMean = OutputScale(data, scale => scale.Mean),
+        OutputDeviation = OutputScale(data, scale => scale.Deviation),
         Channels = data.Channels,
         Mean = Tensor.FromFloats(InputSize, 1, normalisation.Mean),
         Deviation = Tensor.FromFloats(InputSize, 1, normalisation.Deviation),
         SampleRateHz = data.SampleRateHz,
         StreamMode = StreamMode.Continuous,
     };
+
+    private Tensor? OutputScale(SequenceDataset data, Func<Normalisation, float[]> part) =>
+        data.OutputKind == OutputKind.Values
+            ? Tensor.FromFloats(OutputSize, 1, part(Targets ?? Normalisation.None(OutputSize)))
+            : null;
 
     private void Check(SequenceDataset data)
     {
@@ -99,8 +124,15 @@ public sealed partial class Network
         if (data.Labels.Count != OutputSize)
         {
             throw new UserException(
-                $"{data.Name} has {data.Labels.Count} classes, but the network ends in dense:{OutputSize}; " +
+                $"{data.Name} has {data.Labels.Count} {(data.OutputKind == OutputKind.Values ? "values an output" : "classes")}, but the network ends in dense:{OutputSize}; " +
                 $"use dense:{data.Labels.Count}.");
+        }
+
+        if (data.EachStep != (Pooling == Pooling.EachStep))
+        {
+            throw new UserException(data.EachStep
+                ? $"{data.Name} has an output for each step, but the network pools them; use pool:none."
+                : $"{data.Name} has one output a sequence, but the network one a step; leave pool:none out.");
         }
 
         for (int i = 0; i < data.Count; i++)
@@ -111,6 +143,26 @@ public sealed partial class Network
                 throw new UserException(
                     $"Sequence {i} of {data.Name} has {sequence.Values.Length} readings, expected " +
                     $"{sequence.Steps} steps × {InputSize} channels and at least one step.");
+            }
+
+            int outputs = data.EachStep ? sequence.Steps : 1;
+            if (data.OutputKind == OutputKind.Values)
+            {
+                if (sequence.Targets.Length != outputs * OutputSize)
+                {
+                    throw new UserException(
+                        $"Sequence {i} of {data.Name} has {sequence.Targets.Length} values to predict, expected "
+                        + $"{outputs} × {OutputSize}.");
+                }
+
+                continue;
+            }
+
+            if (data.EachStep && (sequence.StepLabels.Length != outputs
+                || sequence.StepLabels.Span.ContainsAnyExceptInRange(0, OutputSize - 1)))
+            {
+                throw new UserException(
+                    $"Sequence {i} of {data.Name} needs a label from 0 to {OutputSize - 1} for each of its {outputs} steps.");
             }
 
             if ((uint)sequence.Label >= (uint)OutputSize)

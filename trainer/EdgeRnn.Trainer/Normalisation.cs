@@ -76,6 +76,19 @@ public sealed record Normalisation(float[] Mean, float[] Deviation)
         return new(mean, deviation);
     }
 
+    /// <summary>Mean 0 and deviation 1.</summary>
+    public static Normalisation None(int count) => new(new float[count], [.. Enumerable.Repeat(1f, count)]);
+
+    /// <summary>Measures the values that training data are to give; null where these are classes.</summary>
+    public static Normalisation? MeasureTargets(SequenceDataset data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        if (data.OutputKind != OutputKind.Values)
+            return null;
+        var targets = data.Sequences.Select(s => new Sequence(s.Targets, s.Targets.Length / data.Labels.Count, 0));
+        return Measure(new(data.Name, data.Labels, [], [.. targets]), NormalisationMode.Channel);
+    }
+
     /// <summary>Normalises one step.</summary>
     public void Apply(ReadOnlySpan<float> readings, Span<float> normalised)
     {

@@ -12,12 +12,17 @@ public static class Quantizer
     // Cell states of data that calibration did not see may be somewhat larger before they saturate.
     private const float CellHeadroom = 1.25f;
 
+    // A head's integers are 2^-12 up to 1,023: values that stay below this have 15 bits and room to grow.
+    private const float LargestValue = 8f;
+
     /// <summary>Quantizes <paramref name="model"/>.</summary>
     /// <param name="model">A float model.</param>
     /// <param name="ranges">One a layer.</param>
     /// <param name="precision"><see cref="Precision.Int8"/> or <see cref="Precision.Int8x16"/>.</param>
+    /// <param name="outputs">Of a model that gives values, the largest magnitude of each result of its head; or null.</param>
     /// <returns>The integer model, without a self-test: its scores are other than the float model's.</returns>
-    public static RnnModel Quantize(RnnModel model, IReadOnlyList<LayerRange> ranges, Precision precision)
+    public static RnnModel Quantize(
+        RnnModel model, IReadOnlyList<LayerRange> ranges, Precision precision, float[]? outputs = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(ranges);
@@ -26,6 +31,8 @@ public static class Quantizer
         if (ranges.Count != model.Layers.Count)
             throw new ArgumentException($"{ranges.Count} ranges do not fit {model.Layers.Count} layers.", nameof(ranges));
 
+        if (model.OutputKind == OutputKind.Values && outputs is not null)
+            model = WithValueScale(model, outputs);
         float largest = precision == Precision.Int8 ? 127f : 32767f;
         float inputScale = Scale(ranges[0].Input, largest);
         var layers = new RnnLayer[model.Layers.Count];
@@ -72,6 +79,41 @@ public static class Quantizer
                 (leastError, best) = (error, range);
         }
         return best;
+    }
+
+    // The head of values with each of its results scaled by a power of two, so that the largest lies between 4 and 8, and
+    // its deviation by the inverse: the float model's values stay the same to the bit.
+    private static RnnModel WithValueScale(RnnModel model, float[] largest)
+    {
+        var head = model.Layers[^1];
+        float[] weights = head.WeightIh.Floats.ToArray(), bias = head.BiasIh.Floats.ToArray();
+        float[] deviation = model.OutputDeviation!.Floats.ToArray();
+        for (int i = 0; i < deviation.Length; i++)
+        {
+            int shift = 0;
+            for (float value = MathF.Max(largest[i], 1e-6f); value <= LargestValue / 2; value *= 2)
+                shift++;
+            for (float value = largest[i]; value > LargestValue; value /= 2)
+                shift--;
+            float factor = MathF.ScaleB(1f, shift);
+            foreach (ref float weight in weights.AsSpan(i * head.InputSize, head.InputSize))
+                weight *= factor;
+            bias[i] *= factor;
+            deviation[i] /= factor;
+        }
+        return model with
+        {
+            OutputDeviation = Tensor.FromFloats(deviation.Length, 1, deviation),
+            Layers =
+            [
+                .. model.Layers.Take(model.Layers.Count - 1),
+                head with
+                {
+                    WeightIh = Tensor.FromFloats(head.Units, head.InputSize, weights),
+                    BiasIh = Tensor.FromFloats(head.Units, 1, bias),
+                },
+            ],
+        };
     }
 
     /// <summary>int8 rows, each with the scale between 80 % and 100 % of its largest weight / 127 that loses least.</summary>

@@ -78,11 +78,33 @@ public sealed class NpyTests : IDisposable
     [InlineData("<i4", "3,", new byte[] { 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0 }, "has shape (3), expected (2)")]
     [InlineData("<i4", "2,", new byte[] { 255, 255, 255, 255, 0, 0, 0, 0 }, "label -1 at [0], expected 0 to 1023")]
     [InlineData("<i4", "2,", new byte[] { 0, 0, 0, 0, 0, 4, 0, 0 }, "found label 1024 at [1], expected 0 to 1023")]
-    [InlineData("<f4", "2,", new byte[] { 0, 0, 0, 0, 0, 4, 0, 0 }, "type <f4, expected class numbers")]
+    [InlineData("<f2", "2,", new byte[] { 0, 0, 0, 4 }, "type <f2, expected class numbers")]
+    [InlineData("<f4", "1, 2", new byte[] { 0, 0, 0, 0, 0, 4, 0, 0 }, "has shape (1, 2), expected (2)")]
+    [InlineData("<f4", "2,", new byte[] { 0, 0, 0, 0, 0, 0, 192, 127 }, "found NaN at [1]")]
+    [InlineData("|u1", "2, 2", new byte[] { 0, 1, 0, 1 }, "has shape (2, 2), expected (2), a label for each")]
     public void Bad_labels_are_named(string type, string shape, byte[] data, string expected)
     {
         _folder.With("X.npy", Npy("<f4", "2, 3, 2", Bytes(Values))).With("y.npy", Npy(type, shape, data));
         _folder.Refuses("npy:@/X.npy,@/y.npy", _folder["y.npy"], expected);
+    }
+
+    [Fact]
+    public void Labels_and_values_of_each_step_are_read()
+    {
+        _folder.With("X.npy", Npy("<f4", "2, 3, 2", Bytes(Values)))
+            .With("steps.npy", Npy("|u1", "2, 3", [0, 1, 2, 2, 1, 0]))
+            .With("values.npy", Npy("<f4", "2, 2", Bytes([1.5f, -2f, 3f, 4f])))
+            .With("both.npy", Npy("<f4", "2, 3, 1", Bytes([1f, 2f, 3f, 4f, 5f, 6f])));
+        var steps = DataSpec.Load($"npy:{_folder["X.npy"]},{_folder["steps.npy"]}");
+        Assert.True(steps.EachStep);
+        Assert.Equal(3, steps.Labels.Count);
+        Assert.Equal([2, 1, 0], steps.Sequences[1].StepLabels.ToArray());
+        var values = DataSpec.Load($"npy:{_folder["X.npy"]},{_folder["values.npy"]}");
+        Assert.Equal((OutputKind.Values, false), (values.OutputKind, values.EachStep));
+        Assert.Equal([3f, 4f], values.Sequences[1].Targets.ToArray());
+        var both = DataSpec.Load($"npy:{_folder["X.npy"]},{_folder["both.npy"]}");
+        Assert.Equal((OutputKind.Values, true), (both.OutputKind, both.EachStep));
+        Assert.Equal([4f, 5f, 6f], both.Sequences[1].Targets.ToArray());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using EdgeRnn.Trainer.Training;
 using Xunit;
 using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
 
@@ -28,6 +29,9 @@ public class LayerGradientTests
         // More than a block of rows and columns of the matrix kernel, and not a multiple of either.
         "lstm:35,dense:4",
         "gru:35,dense:4",
+        "lstm:5:bi,dense:4",
+        "gru:5:bi,gru:4:reset-before:bi,pool:mean,dense:4",
+        "rnn:5:bi,dropout:0.3,lstm:4,pool:mean,dropout:0.2:sequence,dense:5,dense:4",
     ];
 
     [Theory]
@@ -48,6 +52,74 @@ public class LayerGradientTests
         int count = fixture.Pass.Batch.Rows * fixture.Pass.Batch.Channels;
         var inputs = fixture.Pass.Batch.Inputs.Span[..count];
         Compare(fixture, inputs, fixture.InputGradient[..count].ToArray(), index => $"input {index}");
+    }
+
+    [Theory]
+    [InlineData("gru:6,pool:none,dropout:0.2,dense:4", LossKind.CrossEntropy)]
+    [InlineData("lstm:6:bi,pool:none,dense:4", LossKind.Mse)]
+    public void Outputs_of_each_step_agree_with_finite_differences(string specification, LossKind loss)
+    {
+        var random = new TrainerRandom(5);
+        var data = TrainingFixture.Data(4, TrainingFixtureLengths);
+        var sequences = data.Sequences.Select(s => s with
+        {
+            StepLabels = Enumerable.Range(0, s.Steps).Select(_ => random.NextInt(4)).ToArray(),
+            Targets = Enumerable.Range(0, 4 * s.Steps).Select(_ => (float)random.NextNormal()).ToArray(),
+        });
+        var fixture = new TrainingFixture(specification, data with { EachStep = true, Sequences = [.. sequences] }, loss)
+        {
+            DropoutSeed = 3,
+        };
+        fixture.Backward();
+        Compare(fixture, fixture.Parameters, fixture.Gradient.ToArray(), index => Name(fixture, index));
+    }
+
+    [Theory]
+    [InlineData("rnn:5,dense:4")]
+    [InlineData("lstm:5,gru:6,dense:4")]
+    [InlineData("gru:5:reset-before,dense:4")]
+    public void A_carried_state_is_a_constant_to_begin_with(string specification)
+    {
+        var fixture = Fixture(specification);
+        fixture.Load(new(2, 5));
+        double forgotten = fixture.Loss();
+        fixture.Load(new(0, 2));
+        double before = fixture.Loss();
+        fixture.Pass.KeepState();
+        fixture.Load(new(2, 5));
+        fixture.Pass.Batch.Carries = true;
+        Assert.NotEqual(forgotten, fixture.Loss());
+        fixture.Backward();
+        Compare(fixture, fixture.Parameters, fixture.Gradient.ToArray(), index => Name(fixture, index));
+        fixture.Pass.ForgetState();
+        Assert.Equal(forgotten, fixture.Loss());
+        fixture.Pass.Batch.Carries = false;
+        fixture.Load(new(0, 2));
+        Assert.Equal(before, fixture.Loss());
+    }
+
+    [Theory]
+    [InlineData("rnn:5:relu,dense:4")]
+    [InlineData("lstm:5,gru:6,dense:4")]
+    [InlineData("gru:5:reset-before,dense:4")]
+    public void Parts_with_a_carried_state_give_what_the_whole_gives(string specification)
+    {
+        var data = TrainingFixture.Data(4, 9, 9, 7, 4, 1);
+        var whole = new TrainingFixture(specification, data);
+        whole.Loss();
+        var parts = new TrainingFixture(specification, data);
+        for (int first = 0; first < 9; first += 3)
+        {
+            parts.Load(new(first, 3));
+            parts.Pass.Batch.Carries = first > 0;
+            parts.Loss();
+            parts.Pass.KeepState();
+        }
+
+        // What is left in the last part are the two longest, whose last step it holds.
+        Assert.Equal(3, parts.Pass.Batch.Sequences);
+        for (int i = 0; i < 2; i++)
+            Assert.Equal(whole.LogitsOf(i), parts.LogitsOf(i));
     }
 
     // Relu has kinks, across which differences mean nothing. With biases far above what weights can take away, all

@@ -12,6 +12,8 @@ public class NetworkTests
     [InlineData("lstm:8:recurrent-dropout=0.2,dropout:0.2:sequence,dense:2", 3, 32 * (3 + 8 + 1) + 18)]
     [InlineData("gru:16,dense:2", 3, 48 * (3 + 16 + 1) + 16 + 34)]
     [InlineData("gru:16:reset-before,lstm:8,dense:4:relu,dense:2", 3, 48 * 20 + 32 * (16 + 8 + 1) + 36 + 10)]
+    [InlineData("lstm:8:bi,rnn:4:bi,pool:mean,dense:2", 3, 2 * 32 * (3 + 8 + 1) + 2 * 4 * (16 + 4 + 1) + 18)]
+    [InlineData("gru:4,pool:none,dense:2", 3, 12 * 8 + 4 + 10)]
     public void Parse_makes_the_network_that_is_written(string specification, int inputs, int parameters)
     {
         var network = Network.Parse(specification, inputs);
@@ -40,10 +42,11 @@ public class NetworkTests
     [InlineData(
         "lstm:9999999999,dense:2",
         "'lstm:9999999999' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
-    [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes 'recurrent-dropout=0.2'.")]
+    [InlineData("lstm:8:relu,dense:2", "'relu' in 'lstm:8:relu' is not known; it takes 'recurrent-dropout=0.2' or 'bi'.")]
     [InlineData(
         "gru:8:reset-after,dense:2",
-        "'reset-after' in 'gru:8:reset-after' is not known; it takes 'reset-before' or 'recurrent-dropout=0.2'.")]
+        "'reset-after' in 'gru:8:reset-after' is not known; it takes 'reset-before' or 'recurrent-dropout=0.2' " +
+        "or 'bi'.")]
     [InlineData(
         "lstm:8:recurrent-dropout=1,dense:2",
         "'recurrent-dropout=1' in 'lstm:8:recurrent-dropout=1' needs a rate from 0 to 0.95, as in " +
@@ -51,8 +54,14 @@ public class NetworkTests
     [InlineData("lstm:8,dropout:1,dense:2", "'dropout:1' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
     [InlineData("lstm:8,dropout:nan,dense:2", "'dropout:nan' needs a rate from 0 to 0.95, as in 'dropout:0.2'.")]
     [InlineData(
-        "lstm:8,pool:max,dense:2",
-        "'pool:max' is not a pooling this version trains; use 'pool:last' or leave it out.")]
+        "lstm:8,pool:median,dense:2",
+        "'pool:median' is not a pooling; use pool:last, pool:mean, pool:max, or pool:none for an output at each step.")]
+    [InlineData(
+        "pool:max,lstm:8,dense:2",
+        "'pool:max' stands between the recurrent layers and the dense ones, as in 'lstm:64,pool:mean,dense:10'.")]
+    [InlineData("lstm:8,pool:max,pool:mean,dense:2", "A network has one pooling, not both 'pool:max' and 'pool:mean'.")]
+    [InlineData(
+        "lstm:2049:bi,dense:2", "'lstm:2049:bi' has 4098 units in both directions; use at most 2048 in each.")]
     [InlineData("dense:2", "A network needs a recurrent layer: rnn, lstm or gru, as in 'lstm:64,dense:10'.")]
     [InlineData(
         "lstm:8",
@@ -109,6 +118,9 @@ public class NetworkTests
     [InlineData("rnn:20:relu,dense:3")]
     [InlineData("lstm:20,gru:9,dense:5:relu,dense:3")]
     [InlineData("gru:20:reset-before,dense:3")]
+    [InlineData("lstm:9:bi,gru:5:bi,dense:3")]
+    [InlineData("lstm:9:bi,pool:mean,dense:3")]
+    [InlineData("gru:9,pool:max,dense:3")]
     public void A_sequences_result_does_not_depend_on_its_batch(string specification)
     {
         var data = TrainingFixture.Data(3, 5, 9, 1, 5, 12, 3, 3, 9, 9, 2, 7, 4, 4, 11, 6, 8, 1);
@@ -127,6 +139,10 @@ public class NetworkTests
     [InlineData("rnn:20:relu,rnn:7,dense:3")]
     [InlineData("lstm:20,gru:9,dense:5:relu,dense:3")]
     [InlineData("gru:20:reset-before,dropout:0.5,dense:3")]
+    [InlineData("rnn:7:bi,dense:3")]
+    [InlineData("lstm:9:bi,gru:5:bi,pool:mean,dense:4:relu,dense:3")]
+    [InlineData("gru:20,pool:max,dense:3")]
+    [InlineData("lstm:20,pool:mean,dense:3")]
     public void The_devices_step_agrees_with_training(string specification)
     {
         var data = TrainingFixture.Data(3, 5, 9, 1, 5, 12, 3);

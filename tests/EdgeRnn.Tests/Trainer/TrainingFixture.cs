@@ -11,20 +11,27 @@ namespace EdgeRnn.Tests.Training;
 internal sealed unsafe class TrainingFixture
 {
     private static readonly Normalisation Identity3 = new(new float[3], [1f, 1f, 1f]);
-    private readonly SequenceDataset _data;
+    private readonly LossKind _loss;
     private readonly FloatBuffer _gradient;
     private readonly FloatBuffer _inputGradient;
 
-    public TrainingFixture(string specification, SequenceDataset data)
+    public TrainingFixture(string specification, SequenceDataset data, LossKind loss = LossKind.CrossEntropy)
     {
-        _data = data;
+        _loss = loss;
         Network = Network.Parse(specification, data.Channels.Count);
         int rows = data.Sequences.Sum(s => s.Steps);
-        Pass = new(Network, new PackedBatch(data.Count, data.MaxSteps, rows, data.Channels.Count));
+        int values = loss == LossKind.CrossEntropy ? 0 : Network.OutputSize;
+        OutputLayout outputs = new(data.EachStep, values);
+        Pass = new(Network, new PackedBatch(data.Count, data.MaxSteps, rows, data.Channels.Count, outputs));
         _gradient = new(Network.ParameterCount);
         _inputGradient = new((long)rows * data.Channels.Count);
-        Pass.Batch.Load(data, [.. Enumerable.Range(0, data.Count)], Identity3);
+        Load = excerpt => Pass.Batch.Load(
+            data, [.. Enumerable.Range(0, data.Count)], Identity3, excerpt: excerpt, targets: Normalisation.None(values));
+        Load(Excerpt.Whole);
     }
+
+    /// <summary>Loads a part of each sequence instead of all.</summary>
+    public Action<Excerpt> Load { get; }
 
     public Network Network { get; }
 
@@ -61,7 +68,8 @@ internal sealed unsafe class TrainingFixture
         foreach (var packed in Network.Layers.SelectMany(layer => layer.Packed))
             packed.Pack(Network.Parameters.Pointer);
         Pass.Forward(DropoutSeed is { } seed ? new TrainerRandom(seed) : null);
-        return Pass.CrossEntropy(1f / _data.Count).Loss / _data.Count;
+        int count = Pass.Batch.OutputRows;
+        return (_loss == LossKind.CrossEntropy ? Pass.CrossEntropy(1f / count).Loss : Pass.Values(_loss, 1f / count)) / count;
     }
 
     public void Backward()

@@ -8,7 +8,11 @@ namespace EdgeRnn.Cli;
 /// <summary>A line that the host writes for each decision.</summary>
 public sealed record HostDecision(
     long Index, long Step, long Sequence, string? Label, int Class, float Score, long? DeviceUs, long HostUs,
-    int Bridged);
+    int Bridged)
+{
+    /// <summary>What a model that gives values says instead of a class.</summary>
+    public float[]? Values { get; init; }
+}
 
 /// <summary>The host's last line, on standard error.</summary>
 public sealed record HostAccount(

@@ -84,8 +84,10 @@ public static class StreamCheck
         player.End();
     }
 
-    /// <summary>Class and score of every window of the sequences laid end to end, each computed alone.</summary>
-    private static List<(long Step, int Class, float Score)> Offline(RnnSession session, Sequence[] sequences)
+    private sealed record Expected(long Step, int Class, float Score, float[]? Values);
+
+    /// <summary>Class and score, or values, of every window of the sequences laid end to end, each computed alone.</summary>
+    private static List<Expected> Offline(RnnSession session, Sequence[] sequences)
     {
         var model = session.Model;
         int channels = model.InputSize;
@@ -93,7 +95,8 @@ public static class StreamCheck
         int steps = stream.Length / channels;
         bool continuous = model.StreamMode == StreamMode.Continuous;
         int window = continuous ? 1 : model.Window;
-        List<(long, int, float)> decisions = [];
+        List<Expected> decisions = [];
+        bool areValues = model.OutputKind == OutputKind.Values;
         float[] scores = new float[model.Labels.Count];
         session.Reset();
         for (int start = 0; start + window <= steps; start += continuous ? 1 : model.Hop)
@@ -104,19 +107,22 @@ public static class StreamCheck
                 session.Advance(stream.AsSpan(step * channels, channels));
             session.Score(scores);
             int best = Array.IndexOf(scores, scores.Max());
-            decisions.Add((start + window - 1, best, scores[best]));
+            decisions.Add(areValues
+                ? new(start + window - 1, 0, 0, [.. scores])
+                : new(start + window - 1, best, scores[best], null));
         }
         return decisions;
     }
 
     private static (long Matches, string? Difference) Compare(
-        List<HostDecision> decisions, List<(long Step, int Class, float Score)> expected)
+        List<HostDecision> decisions, List<Expected> expected)
     {
         long matches = 0;
         string? difference = null;
         foreach (var (decision, wanted) in decisions.Zip(expected))
         {
-            if (decision.Step == wanted.Step && decision.Class == wanted.Class && decision.Score.Equals(wanted.Score))
+            if (decision.Step == wanted.Step && decision.Class == wanted.Class && decision.Score.Equals(wanted.Score)
+                && decision.Values.AsSpan().SequenceEqual(wanted.Values))
                 matches++;
             else
                 difference ??= $"decision {decision.Index}: the host says class {decision.Class} with "

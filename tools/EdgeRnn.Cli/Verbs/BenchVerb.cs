@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using EdgeRnn.Cli.Bench;
 using EdgeRnn.Runtime;
+using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Cli;
 
@@ -30,7 +31,10 @@ internal static class BenchVerb
                     suite.Run(parsed, terminal, parsed.GetValue(steps) ?? SuiteVerb.DefaultSteps, cancellation));
             string path = parsed.GetValue(model)
                 ?? throw new UsageException("Nothing to time; name a --model, or use --suite.");
-            var session = new RnnSession(SharedOptions.LoadModel(path));
+            var loaded = SharedOptions.LoadModel(path);
+            if (loaded.StreamRefusal is { } refusal)
+                throw new UserException($"'{path}' has no steps to time: {refusal}.");
+            var session = new RnnSession(loaded);
             var (micros, allocated) = Time(session, parsed.GetValue(steps) ?? DefaultSteps, cancellation);
             Report(terminal, path, session, micros, allocated);
             return Task.FromResult(CommandLine.Done);

@@ -60,6 +60,10 @@ internal static class CrossValidation
         {
             Leaks.Say(part.Held, "what is held out", part.Rest, terminal);
             var (train, validation) = job.Validation.Apply(part.Rest, job.Seed, job.AllowSharedGroups, terminal);
+            if (data.OutputKind == OutputKind.Values)
+                throw new UserException($"{data.Name} has values, which folds do not compare; hold out a part with --validation.");
+            if (job.Truncate > 0)
+                (train, validation) = (train.LabelledEachStep(), validation?.LabelledEachStep());
             var network = job.NetworkFor(data);
             network.Fit(train, job.OptionsFor(train, validation), cancellation: cancellation);
             cancellation.ThrowIfCancellationRequested();

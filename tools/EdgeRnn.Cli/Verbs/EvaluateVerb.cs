@@ -19,12 +19,17 @@ internal static class EvaluateVerb
             HelpName = "FILE",
             Description = "Write a CSV file with the predicted class and all scores of each sequence.",
         };
+        var stream = new Option<bool>("--stream")
+        {
+            Description = "Run the sequences through a stream in the model's own mode, as the board does, and measure every "
+                + "decision.",
+        };
         var threads = SharedOptions.Threads();
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("evaluate", "Measure a model on labelled data.")
         {
-            model, data, predictions, threads, force, json,
+            model, data, predictions, stream, threads, force, json,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -33,37 +38,49 @@ internal static class EvaluateVerb
             if (file is not null)
                 SharedOptions.RefuseOutput(file, parsed.GetValue(force), parsed.GetRequiredValue(model));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
-            var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded);
-            var evaluation = Evaluator.Evaluate(
-                loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);
+            bool isStream = parsed.GetValue(stream);
+            var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded, isCut: !isStream);
+            var evaluation = isStream
+                ? Evaluator.EvaluateStream(loaded, sequences, keepPredictions: file is not null)
+                : Evaluator.Evaluate(loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);
             cancellation.ThrowIfCancellationRequested();
             if (file is not null)
                 PredictionsFile.Write(file, evaluation.Predictions, parsed.GetValue(force));
-            Report(terminal, loaded, evaluation, file);
+            Report(terminal, loaded, evaluation, isStream, file);
             return Task.FromResult(CommandLine.Done);
         });
         return command;
     }
 
-    private static void Report(Terminal terminal, RnnModel model, Evaluation evaluation, string? file)
+    private static void Report(Terminal terminal, RnnModel model, Evaluation evaluation, bool isStream, string? file)
     {
         int classes = model.Labels.Count;
         var json = new JsonObject
         {
             ["samples"] = evaluation.Samples,
-            ["accuracy"] = evaluation.Accuracy,
+            ["outputs"] = evaluation.Outputs,
             ["loss"] = evaluation.Loss,
             ["precision"] = SharedOptions.NameOf(model.Precision),
             ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
-            ["confusion"] = Array(classes, row => Array(classes, column => evaluation.Confusion[row, column])),
             ["replaced_readings"] = evaluation.ReplacedReadings,
             ["seconds"] = Math.Round(evaluation.Seconds, 3),
         };
+        bool areValues = model.OutputKind == OutputKind.Values;
+        if (areValues)
+        {
+            json["values"] = EvaluationText.Errors(evaluation);
+        }
+        else
+        {
+            json["accuracy"] = evaluation.Accuracy;
+            json["confusion"] = Array(classes, row => Array(classes, column => evaluation.Confusion[row, column]));
+        }
+
         if (file is not null)
             json["predictions"] = file;
         List<(string, string)> facts =
         [
-            ("accuracy", $"{Figures.Percent(evaluation.Accuracy)} of {Figures.Count(evaluation.Samples)} sequences"),
+            .. EvaluationText.Facts(evaluation, of: isStream ? "decision" : "step"),
             ("loss", Figures.Short(evaluation.Loss)),
             ("precision", SharedOptions.NameOf(model.Precision)),
             ("time", $"{evaluation.Seconds:0.00} s"),
@@ -72,8 +89,9 @@ internal static class EvaluateVerb
             facts.Add(("replaced readings", Figures.Count(evaluation.ReplacedReadings)));
         if (file is not null)
             facts.Add(("predictions", file));
-        IRenderable confusion = new Text(
-            ConfusionText.Draw(model.Labels, evaluation.Confusion, terminal.Output.Profile.Width));
+        IRenderable confusion = new Text(areValues
+            ? ""
+            : ConfusionText.Draw(model.Labels, evaluation.Confusion, terminal.Output.Profile.Width));
         terminal.Result(json, Terminal.Facts(facts), confusion);
     }
 

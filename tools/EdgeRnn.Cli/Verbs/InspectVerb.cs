@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using EdgeRnn.Decisions;
 using EdgeRnn.Format;
-using EdgeRnn.Runtime;
+using EdgeRnn.Trainer;
 using Spectre.Console;
 
 namespace EdgeRnn.Cli;
@@ -21,7 +21,7 @@ internal static class InspectVerb
         {
             string path = parsed.GetRequiredValue(model);
             var loaded = SharedOptions.LoadModel(path);
-            bool? selfTest = SelfTestRun.Passes(new(loaded));
+            bool? selfTest = SelfTests.Passes(loaded);
             bool signed = ModelSignature.TryFind(File.ReadAllBytes(path), out _, out _);
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             terminal.Result(
@@ -34,21 +34,26 @@ internal static class InspectVerb
 
     private static Grid Facts(RnnModel model, string path, bool? selfTest, bool signed)
     {
-        string window = model.StreamMode == StreamMode.Continuous
-            ? "continuous, an output a step"
-            : $"windows of {model.Window} steps every {model.Hop}";
+        string window = model.StreamMode switch
+        {
+            StreamMode.Continuous => "continuous, an output a step",
+            StreamMode.Offline => "none: it reads whole sequences",
+            _ => $"windows of {model.Window} steps every {model.Hop}",
+        };
         List<(string, string)> facts =
         [
             ("model", path),
             ("file", $"{Figures.Bytes(new FileInfo(path).Length)}, CRC-32C {model.Checksum:x8}, "
-                + $"format {RnnModel.CurrentFormatVersion}, numeric version {RnnModel.CurrentNumericVersion}"),
+                + $"format {model.FormatVersion}, numeric version {RnnModel.CurrentNumericVersion}"),
             ("precision", SharedOptions.NameOf(model.Precision)),
             ("parameters", Figures.Count(model.Layers.Sum(Parameters))),
             ("stream", model.SampleRateHz > 0 ? $"{window}, {model.SampleRateHz} steps a second" : window),
-            ("labels", string.Join(", ", model.Labels)),
+            (model.OutputKind == OutputKind.Values ? "values" : "labels", string.Join(", ", model.Labels)),
         ];
         if (model.Decision != DecisionRules.None)
             facts.Add(("decisions", model.Decision.ToText(model.Labels)));
+        if (model.Pooling != Pooling.Last)
+            facts.Add(("pooling", PoolingName(model)));
         if (model.Training is { } t)
         {
             facts.Add(("trained", $"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}"));
@@ -66,6 +71,9 @@ internal static class InspectVerb
         return Terminal.Facts(facts);
     }
 
+    private static string PoolingName(RnnModel model) =>
+        System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(model.Pooling.ToString());
+
     private static string Accuracy(float value) => Figures.Percent(value > 0 ? value : null);
 
     private static Table Layers(RnnModel model)
@@ -75,7 +83,7 @@ internal static class InspectVerb
         {
             table.AddRow(
                 Kind(layer),
-                $"{layer.InputSize} -> {layer.Units}",
+                $"{layer.InputSize} -> {layer.Outputs}",
                 Figures.Count(Parameters(layer)),
                 Figures.Count(Tensors(layer).Sum(t => t.Tensor.Data.Length + t.Tensor.ScaleData.Length)),
                 Range([.. Tensors(layer).SelectMany(t => t.Tensor.Scales.ToArray())]),
@@ -125,7 +133,7 @@ internal static class InspectVerb
         ["model"] = path,
         ["bytes"] = new FileInfo(path).Length,
         ["checksum"] = model.Checksum.ToString("x8", CultureInfo.InvariantCulture),
-        ["format_version"] = RnnModel.CurrentFormatVersion,
+        ["format_version"] = model.FormatVersion,
         ["numeric_version"] = RnnModel.CurrentNumericVersion,
         ["precision"] = SharedOptions.NameOf(model.Precision),
         ["parameters"] = model.Layers.Sum(Parameters),
@@ -139,6 +147,8 @@ internal static class InspectVerb
         ["window"] = model.Window,
         ["hop"] = model.Hop,
         ["decide"] = model.Decision.ToText(model.Labels),
+        ["output"] = SharedOptions.NameOf(model.OutputKind),
+        ["pooling"] = PoolingName(model),
         ["training"] = model.Training is not { } t ? null : new JsonObject
         {
             ["data_set"] = t.DataSet,
@@ -174,7 +184,13 @@ internal static class InspectVerb
     private static string Kind(RnnLayer layer)
     {
         string kind = layer.Kind == LayerKind.SimpleRnn ? "rnn" : layer.Kind.ToString().ToLowerInvariant();
-        return kind + (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
+        string direction = layer.Direction switch
+        {
+            Direction.Bidirectional => ":bi",
+            Direction.Reverse => ":reverse",
+            _ => "",
+        };
+        return kind + direction + (layer.Variant is null ? "" : ":variant") + (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
     }
 
     private static IEnumerable<(string Name, Tensor Tensor)> Tensors(RnnLayer layer)

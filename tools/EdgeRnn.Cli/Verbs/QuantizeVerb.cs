@@ -88,10 +88,20 @@ internal static class QuantizeVerb
         ];
         if (before is not null && after is not null)
         {
-            json["accuracy_float"] = before.Accuracy;
-            json["accuracy"] = after.Accuracy;
-            facts.Add(("accuracy", $"{Figures.Percent(after.Accuracy)} of {Figures.Count(after.Samples)} sequences"));
-            facts.Add(("float32", Figures.Percent(before.Accuracy)));
+            if (after.Errors.Count > 0)
+            {
+                json["values_float"] = EvaluationText.Errors(before);
+                json["values"] = EvaluationText.Errors(after);
+                facts.AddRange(EvaluationText.Facts(after));
+                facts.AddRange(EvaluationText.Facts(before, "float32 "));
+            }
+            else
+            {
+                json["accuracy_float"] = before.Accuracy;
+                json["accuracy"] = after.Accuracy;
+                facts.Add(("accuracy", EvaluationText.Accuracy(after)));
+                facts.Add(("float32", Figures.Percent(before.Accuracy)));
+            }
         }
 
         terminal.Result(json, Terminal.Facts(facts));

@@ -17,7 +17,7 @@ internal static class RunVerb
         var input = SharedOptions.Required(
             "--input", "X.npy", "Readings, [n, steps, channels] of float32, in the sensor's units.");
         var output = SharedOptions.Required(
-            "--output", "Y.npy", "Scores: [n, labels] after the last step; [n, steps, labels] of a continuous model.");
+            "--output", "Y.npy", "Scores or values: [n, labels]; [n, steps, labels] of a continuous model, or one with an output at each step.");
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("run", "Compute the scores of sequences in a NumPy file.")
@@ -42,7 +42,7 @@ internal static class RunVerb
             float[] scores = Scores(loaded, array.ToFloats(), array.Shape[0], array.Shape[1], cancellation);
             double seconds = clock.Elapsed.TotalSeconds;
             int labels = loaded.Labels.Count;
-            int[] shape = loaded.StreamMode == StreamMode.Continuous
+            int[] shape = loaded.StreamMode == StreamMode.Continuous || loaded.Pooling == Pooling.EachStep
                 ? [array.Shape[0], array.Shape[1], labels]
                 : [array.Shape[0], labels];
             AtomicFile.Write(path, stream => NpyArray.Write(stream, shape, scores), parsed.GetValue(force));
@@ -67,23 +67,15 @@ internal static class RunVerb
     private static float[] Scores(
         RnnModel model, float[] readings, int count, int steps, CancellationToken cancellation)
     {
-        var session = new RnnSession(model);
-        int channels = model.InputSize, labels = model.Labels.Count;
-        bool everyStep = model.StreamMode == StreamMode.Continuous;
-        var scores = new float[checked((long)count * (everyStep ? steps : 1) * labels)];
-        int next = 0;
+        if (model.StreamMode == StreamMode.Continuous)
+            model = model with { Pooling = Pooling.EachStep };
+        var runner = new SequenceRunner(model);
+        int size = steps * model.InputSize, outputs = runner.OutputsOf(steps) * model.Labels.Count;
+        var scores = new float[checked((long)count * outputs)];
         for (int i = 0; i < count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            session.Reset();
-            for (int t = 0; t < steps; t++)
-            {
-                session.Advance(readings.AsSpan((i * steps + t) * channels, channels));
-                if (!everyStep && t < steps - 1)
-                    continue;
-                session.Score(scores.AsSpan(next, labels));
-                next += labels;
-            }
+            runner.Run(readings.AsSpan(i * size, size), scores.AsSpan(i * outputs, outputs));
         }
 
         return scores;

@@ -64,6 +64,18 @@ internal sealed record TrainJob
     /// <inheritdoc cref="TrainingOptions.Augment"/>
     public Augmentation? Augment { get; init; }
 
+    /// <inheritdoc cref="TrainingOptions.Loss"/>
+    public LossKind? Loss { get; init; }
+
+    /// <summary>Steps between cuts of the gradient on recordings whose state goes on; 0 for none.</summary>
+    public int Truncate { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Crop"/>
+    public int Crop { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.RandomStart"/>
+    public bool RandomStart { get; init; }
+
     /// <inheritdoc cref="RnnModel.StreamMode"/>
     public StreamMode Stream { get; init; }
 
@@ -87,7 +99,9 @@ internal sealed record TrainJob
     {
         try
         {
-            return Network.Parse(Net ?? $"lstm:64,dense:{data.Labels.Count}", data.Channels.Count);
+            return Network.Parse(
+                Net ?? $"lstm:64,dense:{data.Labels.Count}", data.Channels.Count,
+                data.EachStep || Truncate > 0 ? Pooling.EachStep : Pooling.Last);
         }
         catch (UserException e)
         {
@@ -113,6 +127,10 @@ internal sealed record TrainJob
         Threads = Threads,
         Validation = validation,
         Augment = Augment,
+        Loss = Loss,
+        Truncate = Truncate,
+        Crop = Crop,
+        RandomStart = RandomStart,
         // Border pixels of images hardly vary: on their own they would become noise.
         Normalisation = Normalise ?? (IsImages ? NormalisationMode.Global : NormalisationMode.Channel),
     };
@@ -131,10 +149,14 @@ internal sealed record TrainJob
         if (test is not null)
             Leaks.Check(test, "--test", data, AllowSharedGroups, terminal);
         var (train, validation) = Validation.Apply(data, Seed, AllowSharedGroups, terminal);
+        if (Truncate > 0)
+            (train, validation, test) = (train.LabelledEachStep(), validation?.LabelledEachStep(), test?.LabelledEachStep());
+        bool areValues = data.OutputKind == OutputKind.Values;
+        string outputs = areValues ? "values" : "classes";
         var network = NetworkFor(data);
         if (network.OutputSize != data.Labels.Count)
         {
-            throw new UserException($"'{data.Name}' has {data.Labels.Count} classes, but --net ends in "
+            throw new UserException($"'{data.Name}' has {data.Labels.Count} {outputs}, but --net ends in "
                 + $"dense:{network.OutputSize}; use dense:{data.Labels.Count}.");
         }
 
@@ -143,7 +165,7 @@ internal sealed record TrainJob
         network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
         terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
-            + $"{train.Channels.Count} channels, {data.Labels.Count} classes{held}");
+            + $"{train.Channels.Count} channels, {data.Labels.Count} {outputs}{(train.EachStep ? " a step" : "")}{held}");
         terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
 
         var history = terminal.Fit(network, train, options, cancellation);
@@ -161,7 +183,7 @@ internal sealed record TrainJob
         var summary = ModelSummary.Of(model, train);
         var examinations = RunReport.Examine(
             summary, train, validation, isStopped ? null : test, Threads, evaluation);
-        bool hasPage = RunPage.Write(files.Page, terminal, new()
+        bool hasPage = !areValues && !model.IsOffline && RunPage.Write(files.Page, terminal, new()
         {
             Network = network.Specification,
             Options = RunPage.OptionsOf(described),
@@ -175,8 +197,17 @@ internal sealed record TrainJob
         var result = Result(network, history, evaluation, summary, examinations, files.Model);
         if (hasPage)
             result["report"] = files.Page;
+        if (areValues)
+        {
+            foreach (string name in (string[])
+                ["validation_accuracy", "test_accuracy", "int8_validation_accuracy", "int8_test_accuracy"])
+                result.Remove(name);
+            result["validation_loss"] = history.Best?.ValidationLoss;
+            result["values"] = evaluation is null ? null : EvaluationText.Errors(evaluation);
+        }
+
         files.WriteResult(result);
-        Report(terminal, result, history);
+        Report(terminal, result, history, evaluation);
         if (isStopped)
         {
             terminal.Say($"Go on with: {run.Command}");
@@ -217,7 +248,7 @@ internal sealed record TrainJob
             ["model"] = path,
         };
 
-    private static void Report(Terminal terminal, JsonObject result, History history)
+    private static void Report(Terminal terminal, JsonObject result, History history, Evaluation? test)
     {
         string time = Figures.Time(TimeSpan.FromSeconds(history.Seconds));
         string Text(string name) => (string)result[name]!;
@@ -227,9 +258,18 @@ internal sealed record TrainJob
             ("size", $"{Figures.Count((int)result["parameters"]!)} parameters, {Figures.Bytes((long)result["bytes"]!)}"),
             ("trained", $"{history.Epochs.Count} epochs in {time}, "
                 + $"{Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
-            ("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)),
-            ("test accuracy", Figures.Percent((double?)result["test_accuracy"])),
         ];
+        if (result.ContainsKey("validation_loss"))
+        {
+            facts.Add(("validation loss", history.Best?.ValidationLoss is { } loss ? Figures.Short(loss) : "not measured"));
+            facts.AddRange(test is null ? [("test", "not measured")] : EvaluationText.Facts(test, "test "));
+        }
+        else
+        {
+            facts.Add(("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)));
+            facts.Add(("test accuracy", Figures.Percent((double?)result["test_accuracy"])));
+        }
+
         if (result.ContainsKey("report"))
             facts.Add(("report", Text("report")));
         terminal.Result(result, Terminal.Facts(facts));
@@ -259,6 +299,10 @@ internal sealed record TrainJob
             ["patience"] = options.Patience,
             ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
             ["augment"] = options.Augment?.ToString(),
+            ["loss"] = options.Loss?.ToString().ToLowerInvariant(),
+            ["truncate"] = options.Truncate,
+            ["crop"] = options.Crop,
+            ["random_start"] = options.RandomStart,
             ["stream"] = Stream.ToString().ToLowerInvariant(),
             ["hop"] = Hop,
             ["decide"] = Decide,

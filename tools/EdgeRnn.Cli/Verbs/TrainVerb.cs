@@ -57,6 +57,22 @@ internal static class TrainVerb
         var patience = SharedOptions.Whole(
             "--patience", "Epochs without a better one after which training stops; 0 never stops early.", 0, 1_000_000,
             0);
+        var loss = new Option<LossKind?>("--loss")
+        {
+            HelpName = "NAME",
+            Description = "What training makes small: cross-entropy for classes; mse or mae for values [default: what suits the "
+                + "data]",
+            CustomParser = result => ParseLoss(result),
+        };
+        var truncate = SharedOptions.Whole(
+            "--truncate", "With --stream continuous: cut gradients after so many steps, while the state goes on to the end of "
+                + "each recording; every step counts.", 1, int.MaxValue);
+        var crop = SharedOptions.Whole(
+            "--crop", "Show a random part of so many steps of each longer sequence, another one each epoch.", 1, int.MaxValue);
+        var randomStart = new Option<bool>("--random-start")
+        {
+            Description = "Begin each sequence with the state that another one ended with, as on a stream without end.",
+        };
         var normalise = SharedOptions.Named(
             "--normalise", "MODE",
             "How inputs get mean 0 and deviation 1: channel, global, none, or auto, which is global for images, "
@@ -73,7 +89,7 @@ internal static class TrainVerb
         var stream = SharedOptions.Named(
             "--stream", "MODE",
             "How the model sees a stream: window (one label per window) or continuous (one a step).", "window",
-            SharedOptions.ParseName<StreamMode>);
+            ParseStream);
         var hop = SharedOptions.Whole(
             "--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
         var decide = SharedOptions.Decide();
@@ -104,8 +120,8 @@ internal static class TrainVerb
         var command = new Command("train", "Train a network on labelled sequences.")
         {
             data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
-            clip, smoothing, classWeights, patience, normalise, augment, stream, hop, decide, folds, byGroup,
-            allowSharedGroups, seed, threads, output, resume, force, json,
+            clip, smoothing, classWeights, patience, normalise, augment, loss, stream, truncate, crop, randomStart, hop, decide,
+            folds, byGroup, allowSharedGroups, seed, threads, output, resume, force, json,
         };
         command.Validators.Add(result =>
         {
@@ -127,6 +143,8 @@ internal static class TrainVerb
                 && spec.StartsWith("idx:", StringComparison.Ordinal);
             if (!areImages && result.GetResult(augment)?.Tokens is [{ Value: { } kinds }] && kinds.Contains("pixels:"))
                 result.AddError("--augment: pixels are for images that idx: reads; leave them out");
+            if (result.GetResult(truncate) is not null && result.GetResult(stream)?.Tokens is not [{ Value: "continuous" }])
+                result.AddError("--truncate belongs to --stream continuous; name that too");
             if (result.GetResult(momentum) is not null && result.GetResult(optimizer)?.Tokens is not [{ Value: "sgd" }])
                 result.AddError("--momentum belongs to --optimizer sgd; leave it out");
         });
@@ -172,13 +190,39 @@ internal static class TrainVerb
             Patience = parsed.GetValue(patience),
             Normalise = ParseNormalisation(parsed.GetRequiredValue(normalise)),
             Augment = parsed.GetValue(augment),
-            Stream = SharedOptions.ParseName<StreamMode>(parsed.GetRequiredValue(stream)),
+            Loss = parsed.GetValue(loss),
+            Stream = ParseStream(parsed.GetRequiredValue(stream)),
+            Truncate = parsed.GetValue(truncate) ?? 0,
+            Crop = parsed.GetValue(crop) ?? 0,
+            RandomStart = parsed.GetValue(randomStart),
             Hop = parsed.GetValue(hop) ?? 0,
             Decide = parsed.GetValue(decide) ?? "none",
             Seed = (ulong)parsed.GetValue(seed),
             Threads = parsed.GetValue(threads),
         };
     }
+
+    private static LossKind? ParseLoss(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        string text = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+        switch (text)
+        {
+            case "cross-entropy": return LossKind.CrossEntropy;
+            case "mse": return LossKind.Mse;
+            case "mae": return LossKind.Mae;
+            default:
+                result.AddError($"--loss is '{text}', expected cross-entropy, mse or mae");
+                return null;
+        }
+    }
+
+    // Offline is what a network with a bidirectional layer makes of either.
+    private static StreamMode ParseStream(string text) => text switch
+    {
+        "window" => StreamMode.Window,
+        "continuous" => StreamMode.Continuous,
+        _ => throw new UserException($"'{text}' is unknown; use window or continuous."),
+    };
 
     private static NormalisationMode? ParseNormalisation(string text) =>
         text == "auto" ? null : SharedOptions.ParseName<NormalisationMode>(text);

@@ -8,7 +8,7 @@ namespace EdgeRnn.Trainer.Datasets;
 public sealed partial record SequenceDataset
 {
     /// <summary>
-    /// SHA-256 of channels, labels and every sequence in order, readings to the bit: equal digests, equal data. Names and
+    /// SHA-256 of channels, labels and every sequence in order, readings and values to the bit: equal digests, equal data. Names and
     /// groups are no part of it.
     /// </summary>
     public string Digest()
@@ -30,6 +30,8 @@ public sealed partial record SequenceDataset
             Append(hash, sequence.Steps);
             Append(hash, sequence.Label);
             hash.AppendData(MemoryMarshal.AsBytes(sequence.Values.Span));
+            hash.AppendData(MemoryMarshal.AsBytes(sequence.StepLabels.Span));
+            hash.AppendData(MemoryMarshal.AsBytes(sequence.Targets.Span));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());

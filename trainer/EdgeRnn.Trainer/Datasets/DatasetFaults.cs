@@ -13,8 +13,8 @@ public sealed partial record SequenceDataset
     /// <exception cref="UserException">Names the class or the channel.</exception>
     internal void RefuseUntrainable(NormalisationMode mode)
     {
-        var counts = ClassCounts();
-        string[] empty = [.. Labels.Where((_, label) => counts[label] == 0)];
+        bool[] occurs = Occurring();
+        string[] empty = [.. Labels.Where((_, label) => !occurs[label])];
         if (empty.Length > 0)
         {
             throw new UserException(

@@ -9,7 +9,14 @@ namespace EdgeRnn.Trainer.Datasets;
 /// <param name="Group">
 /// What a split must keep together: the file or the person a window is from; null when every sequence stands alone.
 /// </param>
-public readonly record struct Sequence(ReadOnlyMemory<float> Values, int Steps, int Label, string? Group = null);
+public readonly record struct Sequence(ReadOnlyMemory<float> Values, int Steps, int Label, string? Group = null)
+{
+    /// <summary>The class of each step, where the data have one for each; else empty.</summary>
+    public ReadOnlyMemory<int> StepLabels { get; init; }
+
+    /// <summary>Values to predict in the user's units, <c>[outputs]</c> or <c>[Steps, outputs]</c>; else empty.</summary>
+    public ReadOnlyMemory<float> Targets { get; init; }
+}
 
 /// <summary>Labelled sequences of one channel count and any lengths, held in memory.</summary>
 /// <param name="Name">Name without a path, for reports and for the model's provenance.</param>
@@ -35,6 +42,12 @@ public sealed partial record SequenceDataset(
     /// </summary>
     public string? GroupFolder { get; init; }
 
+    /// <summary>What a sequence is to give: one of the classes <see cref="Labels"/>, or a value for each name there.</summary>
+    public OutputKind OutputKind { get; init; }
+
+    /// <summary>Whether each step has a class, or values, of its own.</summary>
+    public bool EachStep { get; init; }
+
     /// <summary>Number of sequences.</summary>
     public int Count => Sequences.Count;
 
@@ -56,9 +69,35 @@ public sealed partial record SequenceDataset(
         return counts;
     }
 
+    /// <summary>Which classes occur in a sequence, or at a step; values all do.</summary>
+    internal bool[] Occurring()
+    {
+        var occurs = new bool[Labels.Count];
+        if (OutputKind == OutputKind.Values)
+            Array.Fill(occurs, true);
+        foreach (var sequence in OutputKind == OutputKind.Values ? [] : Sequences)
+        {
+            if (!EachStep)
+                occurs[sequence.Label] = true;
+            foreach (int label in sequence.StepLabels.Span)
+                occurs[label] = true;
+        }
+
+        return occurs;
+    }
+
     /// <summary>The sequences at <paramref name="indices"/>, in that order.</summary>
     public SequenceDataset Subset(IEnumerable<int> indices) =>
         this with { Sequences = [.. indices.Select(i => Sequences[i])] };
+
+    /// <summary>These data with the class of each sequence at each of its steps, as on a stream without end.</summary>
+    public SequenceDataset LabelledEachStep() => EachStep ? this : this with
+    {
+        EachStep = true,
+        Sequences = [.. Sequences.Select(s => OutputKind == OutputKind.Classes
+            ? s with { StepLabels = Enumerable.Repeat(s.Label, s.Steps).ToArray() }
+            : s with { Targets = Enumerable.Repeat(s.Targets.ToArray(), s.Steps).SelectMany(t => t).ToArray() })],
+    };
 
     private static bool AreNames(IReadOnlyList<string> channels) => !channels.SequenceEqual(Numbered(channels.Count));
 

@@ -46,23 +46,23 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
         new Pass(this, batch, parameters);
 
-    /// <summary>One row a sequence: dense layers follow the last step.</summary>
+    /// <summary>One row a sequence, or a row a step where the network has an output for each.</summary>
     private sealed unsafe class Pass(Dense layer, PackedBatch batch, FloatBuffer parameters) : LayerPass
     {
         private readonly int _units = layer.OutputSize;
-        private readonly FloatBuffer _y = new((long)batch.Capacity * layer.OutputSize);
+        private readonly FloatBuffer _y = new((long)layer.RowCapacity(batch) * layer.OutputSize);
         private readonly Gemm.GemmScratch _scratch = new();
 
         public override float* Output => _y.Pointer;
 
-        // y = φ(x·Wᵀ + b)   [sequences, units]
+        // y = φ(x·Wᵀ + b)   [rows, units]
         public override void Forward(float* x)
         {
             float* bias = parameters.Pointer + layer._bias.Offset;
-            Gemm.MultiplyBias(x, layer.InputSize, batch.Sequences, layer._forward, bias, Output, _units);
+            Gemm.MultiplyBias(x, layer.InputSize, layer.Rows(batch), layer._forward, bias, Output, _units);
             if (!layer.IsRelu)
                 return;
-            int count = batch.Sequences * _units;
+            int count = layer.Rows(batch) * _units;
             for (int i = 0; i < count; i += Lanes.Count)
                 Lanes.Store(Output + i, Vector.Max(Lanes.Load(Output + i, count - i), Vector<float>.Zero), count - i);
         }
@@ -70,7 +70,7 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
         // da = dy∘φ'      dW = daᵀ·x      db = Σ da      dx = da·W
         public override void Backward(float* x, float* dy, float* dx, float* gradient)
         {
-            int count = batch.Sequences * _units;
+            int rows = layer.Rows(batch), count = rows * _units;
             for (int i = 0; layer.IsRelu && i < count; i += Lanes.Count)
             {
                 var passed = Vector.GreaterThan(Lanes.Load(Output + i, count - i), Vector<float>.Zero);
@@ -81,10 +81,10 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
             int inputs = layer.InputSize;
             float* dWeight = gradient + layer._weight.Offset;
             Gemm.TransposedMultiplyAdd(
-                dy, _units, _units, x, inputs, inputs, null, batch.Sequences, dWeight, inputs, _scratch);
-            Gemm.AddColumnSums(dy, _units, _units, batch.Sequences, gradient + layer._bias.Offset);
+                dy, _units, _units, x, inputs, inputs, null, rows, dWeight, inputs, _scratch);
+            Gemm.AddColumnSums(dy, _units, _units, rows, gradient + layer._bias.Offset);
             if (dx != null)
-                Gemm.Multiply(dy, _units, batch.Sequences, layer._backward, dx, inputs);
+                Gemm.Multiply(dy, _units, rows, layer._backward, dx, inputs);
         }
     }
 }

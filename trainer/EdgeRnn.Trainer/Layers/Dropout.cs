@@ -16,25 +16,22 @@ public sealed class Dropout(float rate, bool perSequence = false) : Layer
     public override string Specification =>
         FormattableString.Invariant($"dropout:{rate}{(perSequence ? ":sequence" : "")}");
 
-    /// <summary>Whether it comes after the last step was taken, where there is one row a sequence.</summary>
-    internal bool AfterLastStep { get; set; }
-
     private protected override int Declare() => InputSize;
 
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
-        perSequence && !AfterLastStep
+        perSequence && ReadsSteps
             ? new SequencePass(InputSize, batch, rate)
-            : new Pass(InputSize, batch, rate, AfterLastStep);
+            : new Pass(this, batch, rate);
 
     /// <summary>y = x∘mask, dx = dy∘mask.</summary>
-    private sealed unsafe class Pass(int size, PackedBatch batch, float rate, bool afterLastStep) : LayerPass
+    private sealed unsafe class Pass(Dropout layer, PackedBatch batch, float rate) : LayerPass
     {
-        private readonly FloatBuffer _y = new((long)Capacity(batch, afterLastStep) * size);
-        private readonly DropoutMask _mask = new(rate, (long)Capacity(batch, afterLastStep) * size);
+        private readonly FloatBuffer _y = new((long)layer.RowCapacity(batch) * layer.InputSize);
+        private readonly DropoutMask _mask = new(rate, (long)layer.RowCapacity(batch) * layer.InputSize);
 
         public override float* Output => _y.Pointer;
 
-        private int Count => (afterLastStep ? batch.Sequences : batch.Rows) * size;
+        private int Count => layer.Rows(batch) * layer.InputSize;
 
         public override void Forward(float* x)
         {
@@ -47,9 +44,6 @@ public sealed class Dropout(float rate, bool perSequence = false) : Layer
             if (dx != null)
                 _mask.Multiply(dy, dx, Count);
         }
-
-        private static int Capacity(PackedBatch batch, bool afterLastStep) =>
-            afterLastStep ? batch.Capacity : batch.RowCapacity;
     }
 
     /// <summary>y_t = x_t∘mask, dx_t = dy_t∘mask.</summary>
@@ -81,39 +75,5 @@ public sealed class Dropout(float rate, bool perSequence = false) : Layer
                 _mask.Multiply(from + first, to + first, batch.Active[t] * size);
             }
         }
-    }
-}
-
-/// <summary>From all steps to the last one of each sequence, which is what the dense layers read.</summary>
-internal sealed class LastStep : Layer
-{
-    public override string Specification => "pool:last";
-
-    private protected override int Declare() => InputSize;
-
-    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => new Pass(InputSize, batch);
-
-    private sealed unsafe class Pass(int size, PackedBatch batch) : LayerPass
-    {
-        private readonly FloatBuffer _y = new((long)batch.Capacity * size);
-
-        public override float* Output => _y.Pointer;
-
-        public override void Forward(float* x)
-        {
-            for (int m = 0; m < batch.Sequences; m++)
-                Row(x, batch.LastRows[m]).CopyTo(Row(Output, m));
-        }
-
-        public override void Backward(float* x, float* dy, float* dx, float* gradient)
-        {
-            if (dx == null)
-                return;
-            new Span<float>(dx, batch.Rows * size).Clear();
-            for (int m = 0; m < batch.Sequences; m++)
-                Row(dy, m).CopyTo(Row(dx, batch.LastRows[m]));
-        }
-
-        private Span<float> Row(float* matrix, int row) => new(matrix + (long)row * size, size);
     }
 }

@@ -89,11 +89,12 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
         private readonly FloatBuffer _h = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _a = new(3L * batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _q = new((long)batch.RowCapacity * layer.OutputSize);
-        private readonly FloatBuffer _zeros = new(layer.OutputSize);
         private readonly FloatBuffer _nowhere = new((long)batch.Capacity * layer.OutputSize);
         private readonly WeightGradient _weightGradient = new();
 
         protected Gru Layer => layer;
+
+        protected CarriedState Carried { get; } = new(layer.OutputSize, batch);
 
         protected RecurrentDropout Dropout { get; } = new(layer._recurrentDropout, layer.OutputSize, batch);
 
@@ -118,17 +119,21 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
                 long row = batch.Offset[t];
                 float* a = _a.Pointer + row * Gates;
                 Gemm.MultiplyBias(x + row * layer.InputSize, layer.InputSize, rows, layer._ihForward, bias, a, Gates);
-                float* seen = t > 0 ? Dropout.Past(Output, t) : null;
+                float* seen = t > 0 ? Dropout.Past(Output, t) : batch.Carries ? Carried.Pointer : null;
                 if (seen != null)
                     Gemm.MultiplyAdd(seen, Units, rows, layer._rzForward, a, Gates);
                 StepForward(t, rows, seen, a, _q.Pointer + row * Units, Output + row * Units);
             }
         }
 
+        public sealed override void KeepState(int shift) => Carried.Keep(Output, shift);
+
+        public sealed override void ForgetState() => Carried.Forget();
+
         /// <summary>The rest of a step, from r and z before their σ on.</summary>
         /// <param name="t">The step.</param>
         /// <param name="rows">Sequences that run.</param>
-        /// <param name="seen">What products see of h_{t-1}, <c>[rows, units]</c>; null at the first step.</param>
+        /// <param name="seen">What products see of h_{t-1}, <c>[rows, units]</c>; null where it is zero.</param>
         /// <param name="a">r, z and the input's part of n, <c>[rows, 3·units]</c>; receives the gates.</param>
         /// <param name="q">What the form keeps for its way back, <c>[rows, units]</c>.</param>
         /// <param name="h">Receives the state, <c>[rows, units]</c>.</param>
@@ -151,7 +156,7 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
 
             _weightGradient.Inputs(a, Gates, Gates, x, layer.InputSize, batch.Rows, gradient + layer._weightIh.Offset);
             float* dWeightHh = gradient + layer._weightHh.Offset;
-            _weightGradient.Past(a, Gates, 2 * Units, Dropout.States(Output), Units, batch, dWeightHh);
+            _weightGradient.Past(a, Gates, 2 * Units, Dropout.States(Output), Carried, Units, batch, dWeightHh);
             CandidateGradient(a + 2 * Units, _q.Pointer, dWeightHh + 2L * Units * Units, gradient, _weightGradient);
             Gemm.AddColumnSums(a, Gates, Gates, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
@@ -169,9 +174,9 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
         protected abstract void CandidateGradient(
             float* da, float* q, float* dWeightHn, float* gradient, WeightGradient weightGradient);
 
-        /// <summary>h_{t-1} of sequence m; zeros before the first step.</summary>
+        /// <summary>h_{t-1} of sequence m; before the first step what was carried, or zeros.</summary>
         protected float* Past(int t, int m) =>
-            t == 0 ? _zeros.Pointer : Output + (batch.Offset[t - 1] + m) * (long)Units;
+            t == 0 ? Carried.Pointer + (long)m * Units : Output + (batch.Offset[t - 1] + m) * (long)Units;
     }
 
     private sealed unsafe class ResetAfterPass(Gru layer, PackedBatch batch, FloatBuffer parameters)
@@ -181,11 +186,11 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
         protected override void StepForward(int t, int rows, float* seen, float* a, float* q, float* h)
         {
             float* bias = Parameters + Layer._biasHn.Offset;
-            if (t > 0)
+            if (seen != null)
                 Gemm.MultiplyBias(seen, Units, rows, Layer._nForward, bias, q, Units);
             for (int m = 0; m < rows; m++, a += Gates, q += Units, h += Units)
             {
-                if (t == 0)
+                if (seen == null)
                     new ReadOnlySpan<float>(bias, Units).CopyTo(new(q, Units));
                 float* past = Past(t, m);
                 for (int u = 0; u < Units; u += Lanes.Count)
@@ -237,7 +242,7 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
         protected override void CandidateGradient(
             float* da, float* q, float* dWeightHn, float* gradient, WeightGradient weightGradient)
         {
-            weightGradient.Past(q, Units, Units, Dropout.States(Output), Units, Batch, dWeightHn);
+            weightGradient.Past(q, Units, Units, Dropout.States(Output), Carried, Units, Batch, dWeightHn);
             Gemm.AddColumnSums(q, Units, Units, Batch.Rows, gradient + Layer._biasHn.Offset);
         }
     }
@@ -264,7 +269,7 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
             }
 
             Dropout.Multiply(q, rows);
-            if (t > 0)
+            if (seen != null)
                 Gemm.MultiplyAdd(q, Units, rows, Layer._nForward, a + 2 * Units, Gates);
             for (int m = 0; m < rows; m++, a += Gates, h += Units)
             {

@@ -65,6 +65,9 @@ public abstract class Layer
 
     internal IReadOnlyList<PackedWeights> Packed => _packed;
 
+    /// <summary>Whether it is given a row a step; else one row a sequence, as after pooling.</summary>
+    internal bool ReadsSteps { get; set; } = true;
+
     internal int FirstParameter { get; private set; }
 
     internal int ParameterCount { get; private set; }
@@ -102,6 +105,20 @@ public abstract class Layer
     /// <summary>The layer as the runtime knows it, or null when it has no part in inference.</summary>
     internal virtual RnnLayer? ToModel(Span<float> parameters) => null;
 
+    /// <summary>Rows that it reads in this batch.</summary>
+    internal int Rows(PackedBatch batch) => ReadsSteps ? batch.Rows : batch.Sequences;
+
+    /// <summary>Most rows that it can read.</summary>
+    internal int RowCapacity(PackedBatch batch) => ReadsSteps ? batch.RowCapacity : batch.Capacity;
+
+    /// <summary>Takes the parameters of a layer within this one, which has joined behind those taken before.</summary>
+    private protected void Adopt(Layer inner)
+    {
+        _parameters.AddRange(inner._parameters);
+        _packed.AddRange(inner._packed);
+        ParameterCount += inner.ParameterCount;
+    }
+
     private protected ParameterBlock Parameter(string name, int rows, int columns)
     {
         var block = new ParameterBlock(name, FirstParameter + ParameterCount, rows, columns);
@@ -136,6 +153,17 @@ internal abstract unsafe class LayerPass
 
     /// <summary>Computes <see cref="Output"/> from x <c>[rows, InputSize]</c>.</summary>
     public abstract void Forward(float* x);
+
+    /// <summary>Keeps the state that sequences ended with, for a next batch that goes on with them.</summary>
+    /// <param name="shift">Each sequence gets the state of the one so many places on.</param>
+    public virtual void KeepState(int shift)
+    {
+    }
+
+    /// <summary>Lets sequences begin with zeros again.</summary>
+    public virtual void ForgetState()
+    {
+    }
 
     /// <summary>Adds the gradient of the layer's parameters, and writes that of its input.</summary>
     /// <param name="x">The input of <see cref="Forward"/>.</param>

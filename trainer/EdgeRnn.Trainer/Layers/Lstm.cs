@@ -78,7 +78,8 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
         private readonly FloatBuffer _tanhC = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _h = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _dc = new((long)batch.Capacity * layer.OutputSize);
-        private readonly FloatBuffer _zeros = new(layer.OutputSize);
+        private readonly CarriedState _carried = new(layer.OutputSize, batch);
+        private readonly CarriedState _carriedCell = new(layer.OutputSize, batch);
         private readonly RecurrentDropout _dropout = new(recurrentDropout, layer.OutputSize, batch);
         private readonly WeightGradient _weightGradient = new();
 
@@ -98,6 +99,8 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
                 Gemm.MultiplyBias(x + row * layer.InputSize, layer.InputSize, rows, layer._ihForward, bias, a, _gates);
                 if (t > 0)
                     Gemm.MultiplyAdd(_dropout.Past(Output, t), _units, rows, layer._hhForward, a, _gates);
+                else if (batch.Carries)
+                    Gemm.MultiplyAdd(_carried.Pointer, _units, rows, layer._hhForward, a, _gates);
                 for (int m = 0; m < rows; m++)
                     Cell(a + (long)m * _gates, PastCell(t, m), (row + m) * _units);
             }
@@ -129,6 +132,18 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
             }
         }
 
+        public override void KeepState(int shift)
+        {
+            _carried.Keep(Output, shift);
+            _carriedCell.Keep(_c.Pointer, shift);
+        }
+
+        public override void ForgetState()
+        {
+            _carried.Forget();
+            _carriedCell.Forget();
+        }
+
         // dh_{t-1} += da_t·W_hh      dx = da·W_ih
         // dW_ih = Σ da_tᵀ·x_t      dW_hh = Σ da_tᵀ·h_{t-1}      db = Σ da_t
         public override void Backward(float* x, float* dy, float* dx, float* gradient)
@@ -154,7 +169,7 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
 
             float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
             _weightGradient.Inputs(a, _gates, _gates, x, layer.InputSize, batch.Rows, dWeightIh);
-            _weightGradient.Past(a, _gates, _gates, _dropout.States(Output), _units, batch, dWeightHh);
+            _weightGradient.Past(a, _gates, _gates, _dropout.States(Output), _carried, _units, batch, dWeightHh);
             Gemm.AddColumnSums(a, _gates, _gates, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(a, _gates, batch.Rows, layer._ihBackward, dx, layer.InputSize);
@@ -187,6 +202,6 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : Layer
         }
 
         private float* PastCell(int t, int m) =>
-            t == 0 ? _zeros.Pointer : _c.Pointer + (batch.Offset[t - 1] + m) * (long)_units;
+            t == 0 ? _carriedCell.Pointer + (long)m * _units : _c.Pointer + (batch.Offset[t - 1] + m) * (long)_units;
     }
 }

@@ -96,6 +96,7 @@ public sealed class SimpleRnn(
         private readonly FloatBuffer _h = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly FloatBuffer _da = new((long)batch.RowCapacity * layer.OutputSize);
         private readonly RecurrentDropout _dropout = new(recurrentDropout, layer.OutputSize, batch);
+        private readonly CarriedState _carried = new(layer.OutputSize, batch);
         private readonly WeightGradient _weightGradient = new();
 
         public override float* Output => _h.Pointer;
@@ -111,11 +112,17 @@ public sealed class SimpleRnn(
                 float* h = Output + (long)batch.Offset[t] * _units;
                 if (t > 0)
                     Gemm.MultiplyAdd(_dropout.Past(Output, t), _units, batch.Active[t], layer._hhForward, h, _units);
+                else if (batch.Carries)
+                    Gemm.MultiplyAdd(_carried.Pointer, _units, batch.Active[t], layer._hhForward, h, _units);
                 int count = batch.Active[t] * _units;
                 for (int i = 0; i < count; i += Lanes.Count)
                     Lanes.Store(h + i, TActivation.Value(Lanes.Load(h + i, count - i)), count - i);
             }
         }
+
+        public override void KeepState(int shift) => _carried.Keep(Output, shift);
+
+        public override void ForgetState() => _carried.Forget();
 
         // da_t = dh_t ∘ φ'(a_t)      dh_{t-1} += da_t·W_hh
         // dW_ih = Σ da_tᵀ·x_t      dW_hh = Σ da_tᵀ·h_{t-1}      db = Σ da_t      dx = da·W_ih
@@ -142,7 +149,7 @@ public sealed class SimpleRnn(
             float* da = _da.Pointer;
             float* dWeightIh = gradient + layer._weightIh.Offset, dWeightHh = gradient + layer._weightHh.Offset;
             _weightGradient.Inputs(da, _units, _units, x, layer.InputSize, batch.Rows, dWeightIh);
-            _weightGradient.Past(da, _units, _units, _dropout.States(Output), _units, batch, dWeightHh);
+            _weightGradient.Past(da, _units, _units, _dropout.States(Output), _carried, _units, batch, dWeightHh);
             Gemm.AddColumnSums(da, _units, _units, batch.Rows, gradient + layer._bias.Offset);
             if (dx != null)
                 Gemm.Multiply(da, _units, batch.Rows, layer._ihBackward, dx, layer.InputSize);

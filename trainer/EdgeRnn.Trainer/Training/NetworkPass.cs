@@ -19,22 +19,22 @@ internal sealed unsafe class NetworkPass
         _classes = network.OutputSize;
         _layers = [.. network.Layers.Select(layer => layer.CreatePass(batch, network.Parameters))];
         _firstTrained = network.Layers.TakeWhile(layer => layer.ParameterCount == 0).Count();
-        int lastStep = network.Layers.TakeWhile(layer => layer is not LastStep).Count();
+        int pool = network.Layers.TakeWhile(layer => layer is not Pool).Count();
         _gradients =
         [
-            .. network.Layers.Select((layer, i) =>
-                new FloatBuffer((long)(i < lastStep ? batch.RowCapacity : batch.Capacity) * layer.OutputSize)),
+            .. network.Layers.Select((layer, i) => new FloatBuffer(
+                (long)(i < pool || network.Pooling == Pooling.EachStep ? batch.RowCapacity : batch.Capacity) * layer.OutputSize)),
         ];
     }
 
     /// <summary>The sequences it works on.</summary>
     public PackedBatch Batch { get; }
 
-    /// <summary>The head's results, <c>[Batch.Sequences, classes]</c>.</summary>
-    public Span<float> Logits => new(_layers[^1].Output, Batch.Sequences * _classes);
+    /// <summary>The head's results, <c>[Batch.OutputRows, classes]</c>.</summary>
+    public Span<float> Logits => new(_layers[^1].Output, Batch.OutputRows * _classes);
 
     /// <summary>The gradient of <see cref="Logits"/>, which <see cref="Backward"/> starts from.</summary>
-    public Span<float> LogitGradient => _gradients[^1].Span[..(Batch.Sequences * _classes)];
+    public Span<float> LogitGradient => _gradients[^1].Span[..(Batch.OutputRows * _classes)];
 
     /// <summary>Computes <see cref="Logits"/>.</summary>
     /// <param name="dropout">Where dropout masks come from; null in inference.</param>
@@ -57,7 +57,7 @@ internal sealed unsafe class NetworkPass
     {
         double loss = 0;
         int correct = 0;
-        for (int m = 0; m < Batch.Sequences; m++)
+        for (int m = 0; m < Batch.OutputRows; m++)
         {
             var row = new Range(m * _classes, (m + 1) * _classes);
             var (rowLoss, isCorrect) = _loss.Run(Logits[row], Batch.Labels[m], scale, LogitGradient[row]);
@@ -66,6 +66,25 @@ internal sealed unsafe class NetworkPass
         }
 
         return (loss, correct);
+    }
+
+    /// <summary>The loss of values, summed over rows of output; its gradient goes to <see cref="LogitGradient"/>.</summary>
+    public double Values(LossKind kind, float scale) =>
+        ValueLoss.Of(kind, Logits, Batch.Targets.Span[..Logits.Length], LogitGradient, _classes, scale);
+
+    /// <summary>Keeps the state that sequences ended with, for a next batch that goes on with them.</summary>
+    /// <param name="fromNeighbours">Whether each sequence gets the state of another one.</param>
+    public void KeepState(bool fromNeighbours = false)
+    {
+        foreach (var layer in _layers)
+            layer.KeepState(fromNeighbours ? 1 : 0);
+    }
+
+    /// <summary>Lets sequences begin with zeros again.</summary>
+    public void ForgetState()
+    {
+        foreach (var layer in _layers)
+            layer.ForgetState();
     }
 
     /// <summary>Adds the gradients of all parameters, from <see cref="LogitGradient"/> back.</summary>

@@ -13,6 +13,7 @@ internal sealed partial class TrainingLoop : IDisposable
     // Of the random numbers that follow from a seed: 0 is for first weights.
     private const ulong ShuffleStream = 1UL << 32;
     private const ulong DropoutStream = 2UL << 32;
+    private const ulong CropStream = 4UL << 32;
 
     private readonly Network _network;
     private readonly SequenceDataset _train;
@@ -22,6 +23,7 @@ internal sealed partial class TrainingLoop : IDisposable
     private readonly ShardThreads _threads;
     private readonly ParameterUpdate _update;
     private readonly SoftmaxLoss _loss;
+    private readonly LossKind _lossKind;
     private readonly NetworkPass[] _passes;
     private readonly Augmenter?[] _augmenters;
     private readonly int[][] _shares;
@@ -47,6 +49,7 @@ internal sealed partial class TrainingLoop : IDisposable
     private int _bestEpoch;
     private double _epochBegin;
     private double _secondsBefore;
+    private Excerpt _excerpt = Excerpt.Whole;
 
     public TrainingLoop(
         Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation,
@@ -64,14 +67,17 @@ internal sealed partial class TrainingLoop : IDisposable
         _loss = new(network.OutputSize, options.LabelSmoothing, options.ClassWeights?.For(train));
         int share = (batch + threads - 1) / threads;
         int[] lengths = [.. train.Sequences.Select(s => s.Steps).OrderDescending()];
-        int rows = lengths.Take(share).Sum();
+        int part = options.Truncate > 0 ? options.Truncate : options.Crop > 0 ? options.Crop : int.MaxValue;
+        int rows = lengths.Take(share).Sum(length => Math.Min(length, part));
+        _lossKind = options.LossFor(train.OutputKind);
+        var outputs = new OutputLayout(train.EachStep, train.OutputKind == OutputKind.Values ? network.OutputSize : 0);
         _equalLengths = lengths[0] == lengths[^1];
         _passes = new NetworkPass[threads];
         _augmenters = [.. Enumerable.Range(0, threads).Select(_ =>
             options.Augment is { } kinds ? new Augmenter(kinds, train, normalisation, options.Seed) : null)];
         // Each thread reserves its own memory, which the system then places near it.
         _threads.Run(i => _passes[i] = new(
-            network, new PackedBatch(share, lengths[0], rows, network.InputSize), _loss));
+            network, new PackedBatch(share, Math.Min(lengths[0], part), rows, network.InputSize, outputs), _loss));
         _shares = [.. Enumerable.Range(0, threads).Select(_ => new int[share])];
         _shareCounts = new int[threads];
         _results = new (double, int)[threads];
@@ -145,7 +151,7 @@ internal sealed partial class TrainingLoop : IDisposable
 
         double samplesPerSecond = _train.Count / (Elapsed - _epochBegin);
         var validated = _validation is null ? null : Evaluator.TryEvaluate(
-            _network.ToModel(_train, _normalisation), _validation, cancellation, _options.Threads);
+            _network.ToModel(_train, _normalisation), _validation, cancellation, _options.Threads, loss: _lossKind);
         if (_validation is not null && validated is null)
         {
             Save();
@@ -153,7 +159,7 @@ internal sealed partial class TrainingLoop : IDisposable
         }
 
         var result = new EpochResult(
-            _epoch, _lossSum / _weightSum, (double)_correct / _train.Count, validated?.Loss, validated?.Accuracy,
+            _epoch, _lossSum / _weightSum, (double)_correct / OutputsOf(_train.Count), validated?.Loss, validated?.Accuracy,
             Elapsed - _epochBegin, samplesPerSecond)
         {
             LearningRate = _learningRate,
@@ -166,6 +172,20 @@ internal sealed partial class TrainingLoop : IDisposable
     private bool TryStep()
     {
         int end = Math.Min(Batches, _batch + _options.Accumulate);
+        foreach (var excerpt in Excerpts(Indices(_batch, end)))
+        {
+            _excerpt = excerpt;
+            if (!TryStep(end))
+                return false;
+        }
+
+        _batch = end;
+        return true;
+    }
+
+    /// <summary>One change of the weights, by this part of the sequences.</summary>
+    private bool TryStep(int end)
+    {
         double weight = WeightOf(Indices(_batch, end));
         _gradientScale = 1f / (float)weight;
         double loss = 0;
@@ -183,7 +203,6 @@ internal sealed partial class TrainingLoop : IDisposable
             return false;
         _lossSum += loss;
         _weightSum += weight;
-        _batch = end;
         return true;
     }
 
@@ -215,11 +234,55 @@ internal sealed partial class TrainingLoop : IDisposable
         return _order.AsSpan(first, (int)Math.Min((long)end * _options.BatchSize, _order.Length) - first);
     }
 
+    /// <summary>The parts in which sequences are gone through: all at once, or one after the other.</summary>
+    private Excerpt[] Excerpts(ReadOnlySpan<int> indices)
+    {
+        if (_options.Crop > 0)
+            return [new(0, _options.Crop, SeededRandom.Stream(_options.Seed, CropStream + (ulong)_epoch).NextBits())];
+        if (_options.Truncate == 0)
+            return [Excerpt.Whole];
+        int longest = 0;
+        foreach (int i in indices)
+            longest = Math.Max(longest, _train.Sequences[i].Steps);
+        int parts = (longest + _options.Truncate - 1) / _options.Truncate;
+        return [.. Enumerable.Range(0, parts).Select(p => new Excerpt(p * _options.Truncate, _options.Truncate))];
+    }
+
+    /// <summary>What the outputs of this part of the sequences count in the mean loss.</summary>
     private double WeightOf(ReadOnlySpan<int> indices)
     {
         double sum = 0;
         foreach (int i in indices)
-            sum += _loss.Weight(_train.Sequences[i].Label);
+        {
+            var sequence = _train.Sequences[i];
+            (int first, int steps) = _excerpt.Of(i, sequence.Steps);
+            if (_lossKind != LossKind.CrossEntropy)
+                sum += _train.EachStep ? steps : 1;
+            else if (!_train.EachStep)
+                sum += _loss.Weight(sequence.Label);
+            else
+                sum += Weight(sequence.StepLabels.Span.Slice(first, steps));
+        }
+
+        return sum;
+    }
+
+    /// <summary>Outputs of the first sequences of the epoch.</summary>
+    private long OutputsOf(int sequences)
+    {
+        if (!_train.EachStep)
+            return sequences;
+        long sum = 0;
+        foreach (int i in _order.AsSpan(0, sequences))
+            sum += Math.Min(_train.Sequences[i].Steps, _options.Crop > 0 ? _options.Crop : int.MaxValue);
+        return sum;
+    }
+
+    private double Weight(ReadOnlySpan<int> labels)
+    {
+        double sum = 0;
+        foreach (int label in labels)
+            sum += _loss.Weight(label);
         return sum;
     }
 
@@ -266,11 +329,28 @@ internal sealed partial class TrainingLoop : IDisposable
             return;
         var pass = _passes[share];
         var indices = _shares[share].AsSpan(0, _shareCounts[share]);
-        pass.Batch.Load(_train, indices, _normalisation, _augmenters[share], _epoch);
+        pass.Batch.Load(_train, indices, _normalisation, _augmenters[share], _epoch, _excerpt, _network.Targets);
+        if (pass.Batch.Sequences == 0)
+            return;
+        pass.Batch.Carries = _excerpt.First > 0;
+        if (_excerpt.First == 0)
+            pass.ForgetState();
+        if (_excerpt.First == 0 && _options.RandomStart)
+        {
+            // A run from zeros first, of which each sequence takes up what its neighbour ended with.
+            pass.Forward(null);
+            pass.KeepState(fromNeighbours: true);
+            pass.Batch.Carries = true;
+        }
+
         ulong stream = DropoutStream + (ulong)(_batchNumber * _threads.Count + share);
         pass.Forward(SeededRandom.Stream(_options.Seed, stream));
-        _results[share] = pass.CrossEntropy(_gradientScale);
+        _results[share] = _lossKind == LossKind.CrossEntropy
+            ? pass.CrossEntropy(_gradientScale)
+            : (pass.Values(_lossKind, _gradientScale), 0);
         pass.Backward(_update.Gradient(share));
+        if (_options.Truncate > 0)
+            pass.KeepState();
     }
 
     private void Report(IProgress<TrainingProgress>? progress, EpochResult? completed)
@@ -282,7 +362,7 @@ internal sealed partial class TrainingLoop : IDisposable
         var remaining = TimeSpan.FromSeconds(Elapsed / done * (_options.Epochs - done));
         double samplesPerSecond = completed?.SamplesPerSecond ?? samples / Math.Max(1e-9, Elapsed - _epochBegin);
         progress.Report(new(
-            _epoch, _options.Epochs, _batch, Batches, _lossSum / _weightSum, (double)_correct / samples,
+            _epoch, _options.Epochs, _batch, Batches, _lossSum / _weightSum, (double)_correct / OutputsOf(samples),
             samplesPerSecond, remaining, completed));
     }
 }

@@ -55,6 +55,23 @@ public sealed record TrainingOptions
     /// <summary>Epochs without a better one on validation after which training stops; 0 never stops early.</summary>
     public int Patience { get; init; }
 
+    /// <summary>What training makes small; null for what suits the data: cross-entropy, or for values mse.</summary>
+    public LossKind? Loss { get; init; }
+
+    /// <summary>
+    /// Steps after which the gradient is cut and the weights change, while the state goes on to the end of each sequence:
+    /// truncated back-propagation through time; 0 goes through whole sequences.
+    /// </summary>
+    public int Truncate { get; init; }
+
+    /// <summary>Steps of a random part that is shown of each longer sequence, another one each epoch; 0 shows all.</summary>
+    public int Crop { get; init; }
+
+    /// <summary>
+    /// Whether a sequence begins with the state that another one of its batch ends with, as on a stream without end.
+    /// </summary>
+    public bool RandomStart { get; init; }
+
     /// <summary>How inputs are normalised.</summary>
     public NormalisationMode Normalisation { get; init; } = NormalisationMode.Channel;
 
@@ -71,6 +88,38 @@ public sealed record TrainingOptions
     /// never interrupted, to the bit.
     /// </summary>
     public bool Resume { get; init; }
+
+    /// <summary>The loss for data of this kind.</summary>
+    internal LossKind LossFor(OutputKind kind) =>
+        Loss ?? (kind == OutputKind.Values ? LossKind.Mse : LossKind.CrossEntropy);
+
+    /// <summary>Refuses a loss that is not for what the data are to give.</summary>
+    internal void CheckLoss(SequenceDataset data)
+    {
+        bool areValues = data.OutputKind == OutputKind.Values;
+        Require(
+            (LossFor(data.OutputKind) == LossKind.CrossEntropy) != areValues,
+            $"{data.Name} has {(areValues ? "values, whose loss is mse or mae" : "classes, whose loss is cross-entropy")}.");
+        Require(
+            !data.EachStep || Augment is not { } a || (a.Shift == 0 && a.Warp == 0),
+            $"{data.Name} has an output for each step, which shift and warp would move away from; leave these out.");
+    }
+
+    /// <summary>Refuses parts and states of sequences that <paramref name="network"/> or the data cannot be trained with.</summary>
+    internal void CheckParts(Network network, SequenceDataset data)
+    {
+        Require(Truncate >= 0 && Crop >= 0, $"Parts of sequences have at least 1 step, not {Math.Min(Truncate, Crop)}.");
+        Require(Truncate == 0 || Crop == 0, "Sequences are either cropped or truncated; choose one.");
+        Require(
+            Truncate == 0 || data.EachStep,
+            $"{data.Name} has one output a sequence; truncated sequences need one for each step.");
+        Require(
+            Truncate == 0 || Accumulate == 1,
+            "Truncated sequences change the weights at each part; leave accumulation out.");
+        Require(
+            (Truncate == 0 && !RandomStart) || !network.Layers.Any(layer => layer is Layers.Bidirectional),
+            "A bidirectional layer needs whole sequences, so that no state can be carried on; use forward layers.");
+    }
 
     /// <summary>Refuses what cannot be trained with.</summary>
     internal void Check()
