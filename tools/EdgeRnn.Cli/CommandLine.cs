@@ -73,6 +73,7 @@ internal static class CommandLine
             QuantizeVerb.Create(),
             EvaluateVerb.Create(),
             ReportVerb.Create(),
+            Sweep.SweepVerb.Create(),
             RunVerb.Create(),
             BenchVerb.Create(),
             InspectVerb.Create(),

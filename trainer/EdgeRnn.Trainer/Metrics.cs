@@ -66,6 +66,17 @@ public static class Metrics
         return (mean, values.Count < 2 ? 0 : Math.Sqrt(squares / (values.Count - 1)));
     }
 
+    /// <summary>
+    /// Which of several choices are Pareto-optimal: no other is as good in every respect and better in one.
+    /// </summary>
+    /// <param name="costs">Of each choice, what should be small.</param>
+    public static bool[] ParetoOptimal(IReadOnlyList<double[]> costs)
+    {
+        ArgumentNullException.ThrowIfNull(costs);
+        return [.. costs.Select(mine => !costs.Any(other =>
+            other.Zip(mine).All(c => c.First <= c.Second) && other.Zip(mine).Any(c => c.First < c.Second)))];
+    }
+
     private static ClassMetrics Mean(IReadOnlyList<ClassMetrics> classes, Func<ClassMetrics, int> weightOf)
     {
         double precision = 0, recall = 0, f1 = 0, weights = 0;

@@ -55,6 +55,16 @@ public class MetricsTests
         Equal([low, high], [interval.Low, interval.High]);
     }
 
+    /// <summary>
+    /// A case by hand: b is larger than a and no better; c is worst but smallest; d and e are equal and both stay.
+    /// </summary>
+    [Fact]
+    public void Pareto_optimal_choices()
+    {
+        double[][] costs = [[1, 5, 2], [1, 6, 2], [9, 1, 9], [3, 3, 1], [3, 3, 1]];
+        Assert.Equal([true, false, true, true, true], Metrics.ParetoOptimal(costs));
+    }
+
     /// <summary>numpy.mean and numpy.std(ddof=1).</summary>
     [Fact]
     public void Mean_and_spread_over_runs()

@@ -11,15 +11,17 @@ namespace EdgeRnn.Cli;
 internal static class CrossValidation
 {
     /// <summary>Trains once a fold and reports each accuracy, their mean and spread.</summary>
-    public static int InFolds(TrainJob job, int folds, Terminal terminal, CancellationToken cancellation)
+    public static int InFolds(
+        TrainJob job, int folds, FoldsOutput? output, Terminal terminal, CancellationToken cancellation)
     {
         var data = terminal.Load(job.Data);
         var parts = data.Folds(folds, job.Seed).Select((fold, i) =>
             new Part($"fold {i + 1}/{folds}", fold.Train, fold.Validation));
-        var accuracies = Run(job, data, parts, terminal, cancellation);
+        var accuracies = Run(job, data, parts, output, terminal, cancellation);
         var scores = new Scores(accuracies);
         var json = scores.Json(data.Count);
         json["folds"] = new JsonArray([.. accuracies.Select(a => JsonValue.Create(a.Accuracy))]);
+        output?.Write(json, data, job, terminal);
         terminal.Result(json, Terminal.Facts(
             ("folds", string.Join(", ", accuracies.Select(a => Figures.Percent(a.Accuracy)))),
             ("mean and spread", scores.MeanAndSpread),
@@ -28,11 +30,12 @@ internal static class CrossValidation
     }
 
     /// <summary>Trains once without each group and reports mean, spread and the group it went worst for.</summary>
-    public static int ByGroup(TrainJob job, Terminal terminal, CancellationToken cancellation)
+    public static int ByGroup(
+        TrainJob job, FoldsOutput? output, Terminal terminal, CancellationToken cancellation)
     {
         var data = terminal.Load(job.Data);
         var parts = data.LeaveOneGroupOut().Select(g => new Part(g.Group, g.Train, g.Validation));
-        var accuracies = Run(job, data, parts, terminal, cancellation);
+        var accuracies = Run(job, data, parts, output, terminal, cancellation);
         var scores = new Scores(accuracies);
         var worst = accuracies.MinBy(a => a.Accuracy)!;
         var json = scores.Json(data.Count);
@@ -44,6 +47,7 @@ internal static class CrossValidation
         })]);
         json["worst_group"] = worst.Name;
         json["worst_accuracy"] = worst.Accuracy;
+        output?.Write(json, data, job, terminal);
         terminal.Result(json, Terminal.Facts(
             ("groups", Figures.Count(accuracies.Count)),
             ("mean and spread", scores.MeanAndSpread),
@@ -53,7 +57,8 @@ internal static class CrossValidation
     }
 
     private static List<PartAccuracy> Run(
-        TrainJob job, SequenceDataset data, IEnumerable<Part> parts, Terminal terminal, CancellationToken cancellation)
+        TrainJob job, SequenceDataset data, IEnumerable<Part> parts, FoldsOutput? output, Terminal terminal,
+        CancellationToken cancellation)
     {
         var accuracies = new List<PartAccuracy>();
         foreach (var part in parts)
@@ -65,9 +70,12 @@ internal static class CrossValidation
             if (job.Truncate > 0)
                 (train, validation) = (train.LabelledEachStep(), validation?.LabelledEachStep());
             var network = job.NetworkFor(data);
-            network.Fit(train, job.OptionsFor(train, validation), cancellation: cancellation);
+            var options = job.OptionsFor(train, validation);
+            var history = network.Fit(train, options, cancellation: cancellation);
             cancellation.ThrowIfCancellationRequested();
-            var evaluation = Evaluator.Evaluate(network.ToModel(train), part.Held, job.Threads);
+            var model = network.ToModel(train);
+            var evaluation = Evaluator.Evaluate(model, part.Held, job.Threads, keepPredictions: output is not null);
+            output?.Add(new(part.Name, part.Held, evaluation, history, train, model), job.Describe(network, options));
             accuracies.Add(new(part.Name, evaluation.Samples, evaluation.Accuracy));
             string accuracy = Figures.Percent(evaluation.Accuracy);
             terminal.Say($"{part.Name}  {evaluation.Samples} sequences  accuracy {accuracy}");

@@ -91,7 +91,8 @@ internal sealed record TrainJob
     /// <inheritdoc cref="TrainingOptions.Threads"/>
     public int Threads { get; init; } = 1;
 
-    private bool IsImages => Data.Kind.StartsWith("idx", StringComparison.Ordinal);
+    /// <summary>Whether steps are rows or pixels of pictures.</summary>
+    public bool IsImages => Data.Kind.StartsWith("idx", StringComparison.Ordinal);
 
     /// <summary>The network for data like <paramref name="data"/>.</summary>
     /// <exception cref="UsageException">The layers are none.</exception>
@@ -276,7 +277,7 @@ internal sealed record TrainJob
     }
 
     /// <summary>The options as they were after every default was filled in.</summary>
-    private JsonObject Describe(Network network, TrainingOptions options)
+    public JsonObject Describe(Network network, TrainingOptions options)
     {
         return new()
         {

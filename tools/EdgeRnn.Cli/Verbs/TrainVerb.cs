@@ -94,7 +94,7 @@ internal static class TrainVerb
             "--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
         var decide = SharedOptions.Decide();
         var folds = SharedOptions.Whole(
-            "--folds", "Cross-validate in so many folds instead: writes nothing, needs no --out.", 2, 1000);
+            "--folds", "Cross-validate in so many folds instead: makes no model, and a report only with --out.", 2, 1000);
         var byGroup = new Option<bool>("--leave-one-group-out")
         {
             Description = "Cross-validate by training without each group (person or recording) in turn.",
@@ -108,7 +108,7 @@ internal static class TrainVerb
         var output = new Option<string?>("--out")
         {
             HelpName = "DIR",
-            Description = "Folder for model.ernn, history.csv and options.json.",
+            Description = "Folder for model.ernn, report.html, history.csv, options.json and result.json.",
         };
         var resume = new Option<string?>("--resume")
         {
@@ -159,11 +159,15 @@ internal static class TrainVerb
             }
 
             var job = JobOf(parsed);
-            if (parsed.GetValue(folds) is { } count)
-                return Task.FromResult(CrossValidation.InFolds(job, count, terminal, cancellation));
-            if (parsed.GetValue(byGroup))
-                return Task.FromResult(CrossValidation.ByGroup(job, terminal, cancellation));
             bool isForced = parsed.GetValue(force);
+            if (parsed.GetValue(folds) is not null || parsed.GetValue(byGroup))
+            {
+                using var folded = parsed.GetValue(output) is { } folder ? new FoldsOutput(folder, isForced) : null;
+                return Task.FromResult(parsed.GetValue(folds) is { } count
+                    ? CrossValidation.InFolds(job, count, folded, terminal, cancellation)
+                    : CrossValidation.ByGroup(job, folded, terminal, cancellation));
+            }
+
             var run = UnfinishedRun.New(parsed.GetRequiredValue(output)!, parsed, threads, isForced);
             return Task.FromResult(job.Run(run, isForced, terminal, cancellation));
         });

@@ -62,6 +62,14 @@ internal sealed class TrainedFiles : IDisposable
         _written = true;
     }
 
+    /// <summary>Writes what a cross-validation gave; there is no model.</summary>
+    public void WriteOptions(JsonObject options)
+    {
+        File.Delete(Result);
+        AtomicFile.Write(Options, Bytes(options), _force);
+        _written = true;
+    }
+
     /// <summary>Writes the figures; they come last, so that a folder that has them is complete.</summary>
     public void WriteResult(JsonObject result) => AtomicFile.Write(Result, Bytes(result), overwrite: true);
 

@@ -220,7 +220,7 @@ internal sealed class Chart
     private Html PointTexts() => Html.Join(_labels, label =>
     {
         var pixel = _plot.GetPixel(new Coordinates(label.X, label.Y));
-        return Text(pixel.X, pixel.Y, label.Text, label.Anchor, label.Class);
+        return Text(pixel.X + 7, pixel.Y - 6, label.Text, label.Anchor, label.Class);
     });
 
     private static Html Text(float x, float y, string text, string anchor, string kind) =>

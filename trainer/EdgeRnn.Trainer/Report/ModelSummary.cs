@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using EdgeRnn.Runtime;
 using EdgeRnn.Trainer.Datasets;
-using EdgeRnn.Trainer.Numerics;
 
 namespace EdgeRnn.Trainer.Report;
 
@@ -19,10 +16,6 @@ public sealed record LayerSummary(
 /// <summary>What a model holds and costs, as float32 and with int8 weights.</summary>
 public sealed record ModelSummary
 {
-    private const int StepsOfABlock = 50, BlocksOfARound = 40, LeastRounds = 4, MostRounds = 10;
-    private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(110);
-    private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(100);
-
     /// <summary>The float model.</summary>
     public required RnnModel Model { get; init; }
 
@@ -74,7 +67,7 @@ public sealed record ModelSummary
             why = e.Message;
         }
 
-        var (times, kernel) = Time(int8 is null ? [model] : [model, int8]);
+        var times = StepTimer.Microseconds(int8 is null ? [model] : [model, int8]);
         return new()
         {
             Model = model,
@@ -85,7 +78,7 @@ public sealed record ModelSummary
             Int8Bytes = int8 is null ? null : ModelWriter.Write(int8).Length,
             FloatMicroseconds = times[0],
             Int8Microseconds = int8 is null ? null : times[1],
-            Kernel = kernel,
+            Kernel = StepTimer.KernelName,
         };
     }
 
@@ -111,59 +104,5 @@ public sealed record ModelSummary
         yield return ("bias_ih", layer.BiasIh);
         if (layer.BiasHh is { } bias)
             yield return ("bias_hh", bias);
-    }
-
-    /// <summary>
-    /// Microseconds a step of each model takes, in turns: the median block of steps in the best round. The compiler goes
-    /// over its code three times, each after a pause; rounds go on until none has become faster.
-    /// </summary>
-    private static (double[] Times, string Kernel) Time(RnnModel[] models)
-    {
-        var readings = Noise(models[0]);
-        SequenceRunner[] runners = [.. models.Select(model => new SequenceRunner(model))];
-        double[] best = [.. runners.Select(runner => Round(runner, readings))];
-        bool improves = true;
-        for (int round = 1; round < LeastRounds || (improves && round < MostRounds); round++)
-        {
-            Thread.Sleep(CompilerPause);
-            improves = false;
-            for (int i = 0; i < runners.Length; i++)
-            {
-                double time = Round(runners[i], readings);
-                improves |= time < 0.9 * best[i];
-                best[i] = Math.Min(best[i], time);
-            }
-        }
-
-        return (best, Runtime.Kernels.Kernel.Choose(Environment.GetEnvironmentVariable(Runtime.Kernels.Kernel.Variable)).Name);
-    }
-
-    private static double Round(SequenceRunner runner, float[] readings)
-    {
-        var outputs = new float[runner.OutputsOf(StepsOfABlock) * runner.Model.Labels.Count];
-        var blocks = new List<double>(BlocksOfARound);
-        for (var clock = Stopwatch.StartNew(); blocks.Count < BlocksOfARound && clock.Elapsed < LongestRound;)
-        {
-            long begin = Stopwatch.GetTimestamp();
-            runner.Run(readings, outputs);
-            blocks.Add(Stopwatch.GetElapsedTime(begin).TotalMicroseconds / StepsOfABlock);
-        }
-
-        return blocks.Order().ElementAt(blocks.Count / 2);
-    }
-
-    /// <summary>Readings about the model's mean.</summary>
-    private static float[] Noise(RnnModel model)
-    {
-        var random = new SeededRandom(1);
-        var readings = new float[StepsOfABlock * model.InputSize];
-        for (int i = 0; i < readings.Length; i++)
-        {
-            int channel = i % model.InputSize;
-            float normalised = (float)(3 * random.NextDouble() - 1.5);
-            readings[i] = model.Mean.Floats[channel] + model.Deviation.Floats[channel] * normalised;
-        }
-
-        return readings;
     }
 }

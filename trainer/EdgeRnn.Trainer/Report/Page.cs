@@ -5,10 +5,13 @@ namespace EdgeRnn.Trainer.Report;
 /// <summary>What all pages share: one self-contained document, and the small parts that it is made of.</summary>
 internal static class Page
 {
+    /// <summary>The style sheet.</summary>
+    public static string Style => Resource("page.css").TrimEnd();
+
     /// <summary>The document; nothing in it refers to anything outside.</summary>
     public static string Document(string title, Html body) => Resource("page.html")
         .Replace("{{title}}", Html.Text(title).Markup, StringComparison.Ordinal)
-        .Replace("{{style}}", Resource("page.css").TrimEnd(), StringComparison.Ordinal)
+        .Replace("{{style}}", Style, StringComparison.Ordinal)
         // The last: what it holds is the user's, and is not looked at again.
         .Replace("{{body}}", body.Markup, StringComparison.Ordinal);
 

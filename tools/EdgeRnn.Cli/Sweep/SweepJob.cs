@@ -1,0 +1,232 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Report;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace EdgeRnn.Cli.Sweep;
+
+/// <summary>A sweep: its runs, so many at a time, and what follows from them.</summary>
+internal sealed class SweepJob
+{
+    /// <summary>The choices.</summary>
+    public required SweepGrid Grid { get; init; }
+
+    /// <summary>Options of all runs, with their values.</summary>
+    public required IReadOnlyList<(string Name, string[] Values)> Fixed { get; init; }
+
+    /// <summary>The training data.</summary>
+    public required SequenceDataset Data { get; init; }
+
+    /// <summary>Seed of the first run of each choice.</summary>
+    public required int FirstSeed { get; init; }
+
+    /// <summary>Runs of each choice.</summary>
+    public required int Seeds { get; init; }
+
+    /// <summary>Runs at a time.</summary>
+    public required int Jobs { get; init; }
+
+    private string ChosenBy
+    {
+        get
+        {
+            string? Value(string name) => Fixed.Where(f => f.Name == name).Select(f => f.Values.FirstOrDefault() ?? "").FirstOrDefault();
+            if (Value("--folds") is { } folds)
+                return $"{folds} folds";
+            return Value("--leave-one-group-out") is not null ? "leaving one group out" : $"validation ({Value("--validation")})";
+        }
+    }
+
+    /// <summary>Runs what is not done yet, and reports.</summary>
+    public async Task<int> RunAsync(string folder, Terminal terminal, CancellationToken cancellation)
+    {
+        var runs = Runs(folder);
+        using var folderLock = Lock(folder);
+        var open = runs.Where(run => !run.IsDone()).ToList();
+        string done = open.Count < runs.Count ? $", {runs.Count - open.Count} of them done" : "";
+        terminal.Say($"{runs.Count / Seeds} choices × {Seeds} seeds: {runs.Count} runs{done}; {Math.Min(Jobs, runs.Count)} at a time");
+        await RunAll(open, runs.Count, terminal, cancellation);
+        if (cancellation.IsCancellationRequested)
+        {
+            int left = runs.Count(run => run.Result is null);
+            terminal.Say($"Stopped on request with {left} of {runs.Count} runs to do; the same command goes on.");
+            return CommandLine.Stopped;
+        }
+
+        var report = Report(runs, Times(runs));
+        var json = Write(folder, report);
+        terminal.Result(json, Views(report, folder));
+        return runs.All(run => run.Result is not null) ? CommandLine.Done : CommandLine.Failed;
+    }
+
+    /// <summary>All runs; every command line is read before the first of them begins.</summary>
+    private List<SweepRun> Runs(string folder)
+    {
+        string digest = Data.Digest();
+        string[] common = [.. Fixed.SelectMany(f => f.Values.Prepend(f.Name))];
+        var runs = new List<SweepRun>();
+        foreach (var point in Grid.Points())
+        {
+            string[] arguments = [.. common, .. Grid.Arguments(point, Data.Labels.Count)];
+            string net = Check(point, arguments);
+            for (int seed = FirstSeed; seed < FirstSeed + Seeds; seed++)
+                runs.Add(new(Path.Combine(folder, "runs"), point, seed, arguments, digest) { Net = net });
+        }
+
+        return runs;
+    }
+
+    /// <summary>Refuses what <c>train</c> would refuse; gives the network.</summary>
+    private string Check(IReadOnlyList<(string Name, string Value)> point, string[] arguments)
+    {
+        string choice = string.Join(' ', point.Select(p => $"{p.Name}={p.Value}"));
+        var parsed = TrainVerb.Create().Parse([.. arguments, "--out", "x"]);
+        if (parsed.Errors.Count > 0)
+            throw new UsageException($"--grid {choice}: {parsed.Errors[0].Message.TrimEnd('.')}.");
+        string net = parsed.GetValue<string>("--net") ?? $"lstm:64,dense:{Data.Labels.Count}";
+        try
+        {
+            Network.Parse(net, Data.Channels.Count);
+            return net;
+        }
+        catch (UserException e)
+        {
+            throw new UsageException($"--grid {choice}: {e.Message}", e);
+        }
+    }
+
+    private static FileStream Lock(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            // Held until the process ends, in whichever way.
+            return new(Path.Combine(folder, "sweep.lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException(
+                $"'{folder}' cannot be used: {e.Message.TrimEnd('.')}; wait for the sweep that works there, or name another folder.", e);
+        }
+    }
+
+    private async Task RunAll(List<SweepRun> open, int all, Terminal terminal, CancellationToken cancellation)
+    {
+        int done = all - open.Count;
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Jobs };
+        await Parallel.ForEachAsync(open, options, async (run, _) =>
+        {
+            if (cancellation.IsCancellationRequested)
+                return;
+            await run.RunAsync(cancellation);
+            if (cancellation.IsCancellationRequested)
+                return;
+            string choice = string.Join(' ', run.Point.Select(p => $"{p.Name}={p.Value}"));
+            string outcome = run.Failure ?? $"accuracy {Figures.Percent(Accuracy(run.Result!, "int8_") ?? Accuracy(run.Result!, ""))}";
+            lock (open)
+                terminal.Say($"{++done}/{all}  {choice}  seed {run.Seed}  {outcome}");
+        });
+    }
+
+    /// <summary>
+    /// Microseconds a step of each choice, measured side by side once all is quiet. Time does not depend on weights, so
+    /// that networks as they are before training will do.
+    /// </summary>
+    private IReadOnlyList<double> Times(List<SweepRun> runs) => StepTimer.Microseconds([.. runs.Chunk(Seeds).Select(r =>
+    {
+        var model = Network.Parse(r[0].Net, Data.Channels.Count).ToModel(Data);
+        return model.StreamRefusal is null ? Calibration.Quantize(model, Data, Precision.Int8) : model;
+    })]);
+
+    private SweepReport Report(List<SweepRun> runs, IReadOnlyList<double> times) => new()
+    {
+        Data = Data.Name,
+        ChosenBy = ChosenBy,
+        Seeds = Seeds,
+        Fixed = [.. Fixed.Select(f => (f.Name.TrimStart('-'), f.Values.Length == 0 ? "yes" : string.Join(' ', f.Values)))],
+        Rows = SweepReport.Ranked(runs.Chunk(Seeds).Zip(times, Row)),
+        ToolVersion = CommandLine.Version,
+    };
+
+    private static SweepRow Row(SweepRun[] runs, double microseconds)
+    {
+        var results = runs.Select(run => run.Result).OfType<JsonObject>().ToList();
+        return new()
+        {
+            Options = runs[0].Point,
+            FloatAccuracies = [.. results.Select(r => Accuracy(r, "")).OfType<double>()],
+            Int8Accuracies = [.. results.Select(r => Accuracy(r, "int8_")).OfType<double>()],
+            Int8Bytes = results.Select(r => (long?)r["int8_bytes"]).FirstOrDefault(),
+            Microseconds = Math.Round(microseconds, 3),
+            Failures = [.. runs.Where(run => run.Failure is not null).Select(run => $"seed {run.Seed}: {run.Failure}")],
+        };
+    }
+
+    /// <summary>On validation data, or over all folds; never on a test set.</summary>
+    private static double? Accuracy(JsonObject result, string precision) =>
+        (double?)(result[precision + "validation_accuracy"] ?? result[precision + "accuracy"]);
+
+    private static JsonObject Write(string folder, SweepReport report)
+    {
+        string page = Path.Combine(folder, "sweep.html"), picture = Path.Combine(folder, "sweep.svg");
+        AtomicFile.Write(page, Encoding.UTF8.GetBytes(SweepPage.Write(report)), overwrite: true);
+        AtomicFile.Write(picture, Encoding.UTF8.GetBytes(SweepPage.Picture(report)), overwrite: true);
+        var json = new JsonObject
+        {
+            ["data"] = report.Data,
+            ["chosen_by"] = report.ChosenBy,
+            ["seeds"] = report.Seeds,
+            ["choices"] = new JsonArray([.. report.Rows.Select(Describe)]),
+            ["report"] = page,
+            ["picture"] = picture,
+        };
+        AtomicFile.Write(Path.Combine(folder, "sweep.json"), Encoding.UTF8.GetBytes(json.ToJsonString() + "\n"), overwrite: true);
+        return json;
+    }
+
+    private static JsonNode Describe(SweepRow row)
+    {
+        bool isDone = row.Accuracies.Count > 0;
+        return new JsonObject
+        {
+            ["options"] = new JsonObject(row.Options.Select(o => KeyValuePair.Create(o.Name, (JsonNode?)o.Value))),
+            ["accuracy"] = isDone ? row.Accuracy.Mean : null,
+            ["deviation"] = isDone ? row.Accuracy.Deviation : null,
+            ["float_accuracies"] = new JsonArray([.. row.FloatAccuracies.Select(a => (JsonNode)a)]),
+            ["int8_accuracies"] = new JsonArray([.. row.Int8Accuracies.Select(a => (JsonNode)a)]),
+            ["int8_bytes"] = row.Int8Bytes,
+            ["step_us"] = row.Microseconds,
+            ["pareto"] = isDone && row.IsOptimal,
+            ["failures"] = new JsonArray([.. row.Failures.Select(f => (JsonNode)f)]),
+        };
+    }
+
+    private static IEnumerable<IRenderable> Views(SweepReport report, string folder)
+    {
+        var table = new Table().SimpleBorder();
+        table.AddColumn(new TableColumn("#").RightAligned().NoWrap());
+        table.AddColumn(new TableColumn("choice"));
+        foreach (string name in new[] { "accuracy, %", "int8 bytes", "µs/step" })
+            table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
+        table.AddColumn(new TableColumn("").NoWrap());
+        foreach (var (i, row) in report.Rows.Index())
+        {
+            var (mean, deviation) = row.Accuracies.Count > 0 ? row.Accuracy : default;
+            table.AddRow(
+                new Text($"{i + 1}"), new Text(row.Name),
+                new Text(row.Accuracies.Count == 0 ? "failed" : FormattableString.Invariant($"{100 * mean:0.00} ± {100 * deviation:0.00}")),
+                new Text(row.Int8Bytes is { } bytes ? Figures.Count(bytes) : "–"),
+                new Text(row.Microseconds is { } us ? FormattableString.Invariant($"{us:0.00}") : "–"),
+                new Text(row.IsOptimal ? "*" : ""));
+        }
+
+        yield return table;
+        yield return new Text($"* Pareto-optimal: none is as accurate, as small and as fast, and better in one.\n"
+            + $"Mean and deviation over seeds, by {report.ChosenBy}. {Path.Combine(folder, "sweep.html")} shows more.");
+        foreach (string failure in report.Rows.SelectMany(r => r.Failures.Select(f => $"failed: {r.Name}  {f}")))
+            yield return new Text(failure);
+    }
+}
