@@ -102,7 +102,10 @@ internal sealed class SweepRun
 
     private Process Start()
     {
-        var start = new ProcessStartInfo(Program.Itself[0], [.. Program.Itself.Skip(1), .. _arguments])
+        // What an earlier sweep had to leave in the middle goes on from its checkpoint.
+        bool isBegun = File.Exists(Path.Combine(Folder, "arguments.json")) && File.Exists(Path.Combine(Folder, "checkpoint.bin"));
+        string[] arguments = isBegun ? ["train", "--resume", Folder, "--json"] : _arguments;
+        var start = new ProcessStartInfo(Program.Itself[0], [.. Program.Itself.Skip(1), .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

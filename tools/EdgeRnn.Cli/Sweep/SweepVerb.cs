@@ -7,7 +7,7 @@ namespace EdgeRnn.Cli.Sweep;
 internal static class SweepVerb
 {
     // A sweep sets these itself; the test set has no say in a choice.
-    private static readonly string[] NotShared = ["--out", "--force", "--json", "--test", "--help", "--version"];
+    private static readonly string[] NotShared = ["--out", "--resume", "--force", "--json", "--test", "--help", "--version"];
 
     // These make runs that cannot be compared.
     private static readonly string[] NotVaried =
@@ -51,6 +51,8 @@ internal static class SweepVerb
                 throw new UsageException("--net says all of the network; leave it out, or cell, hidden and layers in --grid.");
             var given = shared.Where(o => o.Name != "--seed" && IsGiven(parsed, o.Name))
                 .Select(o => (o.Name, Values: parsed.GetResult(o)!.Tokens.Select(t => t.Value).ToArray())).ToList();
+            if (!IsGiven(parsed, "--data"))
+                throw new UsageException("--data is missing; name the recordings, e.g. --data csv:recordings?window=100.");
             bool isFolded = IsGiven(parsed, "--folds") || IsGiven(parsed, "--leave-one-group-out");
             if (!isFolded && !IsGiven(parsed, "--validation"))
                 given.Add(("--validation", [DefaultPart]));

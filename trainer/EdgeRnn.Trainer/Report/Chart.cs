@@ -45,7 +45,7 @@ internal sealed record Axis(double Low, double High, string Title, IReadOnlyList
             (low, high) = (step * Math.Floor(low / step + 1e-9), step * Math.Ceiling(high / step - 1e-9));
         var named = new List<(double, string)>();
         for (double k = Math.Ceiling(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
-            named.Add((k * step, Name(k * step, step)));
+            named.Add((k * step, Name(k * step, step, Math.Max(Math.Abs(low), Math.Abs(high)))));
         return new(low, high, title, named);
     }
 
@@ -62,11 +62,12 @@ internal sealed record Axis(double Low, double High, string Title, IReadOnlyList
         return 10 * power;
     }
 
-    private static string Name(double value, double step)
+    // All ticks of an axis are written alike.
+    private static string Name(double value, double step, double largest)
     {
         if (Math.Abs(value) < 1e-9 * step)
             return "0";
-        if (Math.Abs(value) is >= 1e5 or < 1e-3)
+        if (largest is >= 1e5 or < 1e-2)
             return value.ToString("0.##e0", CultureInfo.InvariantCulture);
         int decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(step) - 1e-9), 0, 6);
         return value.ToString("F" + decimals, CultureInfo.InvariantCulture);

@@ -136,7 +136,7 @@ public static class ReportPage
         if (labels.Count <= LargestTable)
         {
             return Html.Of($"""
-                <p>{lead} A row is a class, and its columns are what it was taken for; the darker, the larger the part of the row.</p>
+                <p>{lead} A row is a class, and its columns are what it was taken for; the stronger, the larger the part of the row.</p>
                 <div class="{(labels.Count <= 8 ? "two" : "")}">{Matrix(labels, confusion)}<div>{commonest}</div></div>
                 """);
         }
@@ -241,7 +241,7 @@ public static class ReportPage
         bool isPicture = model.InputSize > Charts.MostLines || report.StepsAreRows;
         string how = (isPicture, report.StepsAreRows) switch
         {
-            (true, true) => "Steps run downwards as rows; the darker, the larger the reading.",
+            (true, true) => "Steps run downwards as rows; the stronger, the larger the reading.",
             (true, false) => $"Steps run to the right, the {model.InputSize} channels downwards; the stronger, the larger the reading.",
             _ => "Readings in deviations from their channel's mean, by step.",
         };
