@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Cli.Sweep;
@@ -67,6 +68,8 @@ internal static class SweepVerb
                 Seeds = parsed.GetValue(seeds),
                 Jobs = parsed.GetValue(jobs),
             };
+            if (job.Data.OutputKind == OutputKind.Values)
+                throw new UserException($"{job.Data.Name} has values, which a sweep does not compare; train them one by one.");
             return job.RunAsync(folder, terminal, cancellation);
         });
         return command;

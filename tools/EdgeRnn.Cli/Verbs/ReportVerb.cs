@@ -49,6 +49,12 @@ internal static class ReportVerb
     private static RunReport Read(string folder, DataSpec? other, int threads, Terminal terminal)
     {
         var model = SharedOptions.LoadModel(Path.Combine(folder, "model.ernn"));
+        if (model.OutputKind == OutputKind.Values || model.IsOffline)
+        {
+            throw new UserException($"The model of '{folder}' {(model.IsOffline ? "reads whole sequences" : "gives values")}, "
+                + "which the report does not show; use edgernn evaluate.");
+        }
+
         var options = ReadJson(Path.Combine(folder, "options.json"));
         var result = ReadJson(Path.Combine(folder, "result.json"));
         string Option(string name) => options[name]?.ToString()

@@ -44,7 +44,7 @@ public static class ReportPage
         var shown = report.Shown;
         var summary = report.Summary;
         int correct = Correct(shown.Float);
-        var (low, high) = Metrics.Interval95(correct, shown.Float.Samples);
+        var (low, high) = Metrics.Interval95(correct, shown.Float.Outputs);
         double seconds = report.Histories.Sum(h => h.Seconds);
         var median = report.Histories.Where(h => h.Epochs.Count > 0).Select(h => h.SamplesPerSecond).DefaultIfEmpty();
         string name = report.Folds.Count > 0 ? "Accuracy, held-out folds" : $"Accuracy, {shown.Part} data";
@@ -130,8 +130,8 @@ public static class ReportPage
     private static Html Confusion(RunReport report)
     {
         var (labels, confusion) = (report.Summary.Model.Labels, report.Shown.Float.Confusion);
-        int samples = report.Shown.Float.Samples, correct = Correct(report.Shown.Float);
-        string lead = $"{Where(report)}: {Shown.Count(correct)} of {Shown.Count(samples)} sequences are right.";
+        int samples = report.Shown.Float.Outputs, correct = Correct(report.Shown.Float);
+        string lead = $"{Where(report)}: {Shown.Count(correct)} of {Shown.Count(samples)} outputs are right.";
         var commonest = Commonest(labels, confusion);
         if (labels.Count <= LargestTable)
         {
@@ -224,7 +224,7 @@ public static class ReportPage
         {
             table.Foot(
                 Html.Of($"{name}"), Html.Of($"{Shown.Part(m.Precision)}"), Html.Of($"{Shown.Part(m.Recall)}"),
-                Html.Of($"{Shown.Part(m.F1)}"), Html.Of($"{Shown.Count(evaluation.Samples)}"));
+                Html.Of($"{Shown.Part(m.F1)}"), Html.Of($"{Shown.Count(evaluation.Outputs)}"));
         }
     }
 
@@ -285,5 +285,5 @@ public static class ReportPage
     private static string Where(RunReport report) =>
         report.Folds.Count > 0 ? "Held-out folds, taken together" : $"On the {report.Shown.Part} data";
 
-    private static int Correct(Evaluation evaluation) => (int)Math.Round(evaluation.Accuracy * evaluation.Samples);
+    private static int Correct(Evaluation evaluation) => (int)Math.Round(evaluation.Accuracy * evaluation.Outputs);
 }
