@@ -63,16 +63,17 @@ internal abstract class Cell(RnnLayer layer, Precision precision)
     }
 
     /// <summary>Packs the weights of a layer for <paramref name="packing"/>'s kernel.</summary>
-    public static Cell Create(RnnLayer layer, Precision precision, Packing packing) => (precision, packing.Kernel.IsVectorised) switch
-    {
-        _ when layer.Variant is not null => VariantCell.Create(layer, packing),
-        (Precision.Float32, true) => CreateFloat<VectorLanes>(layer, precision, packing),
-        (Precision.Float32, false) => CreateFloat<ScalarLane>(layer, precision, packing),
-        (Precision.Int8, true) => CreateInteger<VectorShorts, Int8Activations>(layer, precision, packing),
-        (Precision.Int8, false) => CreateInteger<ScalarShort, Int8Activations>(layer, precision, packing),
-        (_, true) => CreateInteger<VectorShorts, Int16Activations>(layer, precision, packing),
-        (_, false) => CreateInteger<ScalarShort, Int16Activations>(layer, precision, packing),
-    };
+    public static Cell Create(RnnLayer layer, Precision precision, Packing packing) =>
+        (precision, packing.Kernel.IsVectorised) switch
+        {
+            _ when layer.Variant is not null => VariantCell.Create(layer, packing),
+            (Precision.Float32, true) => CreateFloat<VectorLanes>(layer, precision, packing),
+            (Precision.Float32, false) => CreateFloat<ScalarLane>(layer, precision, packing),
+            (Precision.Int8, true) => CreateInteger<VectorShorts, Int8Activations>(layer, precision, packing),
+            (Precision.Int8, false) => CreateInteger<ScalarShort, Int8Activations>(layer, precision, packing),
+            (_, true) => CreateInteger<VectorShorts, Int16Activations>(layer, precision, packing),
+            (_, false) => CreateInteger<ScalarShort, Int16Activations>(layer, precision, packing),
+        };
 
     private static Cell CreateFloat<T>(RnnLayer layer, Precision precision, Packing packing)
         where T : unmanaged, ILanes<T> => Create<FloatNumerics<T>, T, float, NoConstants>(layer, precision, packing);

@@ -4,7 +4,10 @@ using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Runtime;
 
-/// <summary>A dense layer before the head: y = W·x + b, or max(0, y) with relu.   [units], quantized int8 in units of output_scale</summary>
+/// <summary>
+/// A dense layer before the head: y = W·x + b, or max(0, y) with relu.   [units], quantized int8 in units of
+/// output_scale
+/// </summary>
 internal sealed unsafe class DenseLayer<TNumerics, T, TNumber, TConstants> : Cell
     where TNumerics : struct, INumerics<T, TNumber, TConstants>
     where T : unmanaged
@@ -58,7 +61,8 @@ internal abstract unsafe class DenseHead(RnnLayer layer)
     {
         // Integers stay below 2^22, where adding and subtracting the grid rounds them.
         const float Largest = 1023f / FixedPoint.LogitScale;
-        return FixedPoint.Round(FixedPoint.Clamp(sum, -Largest, Largest), FixedPoint.IntegerGrid) * T.All(FixedPoint.LogitScale);
+        var integer = FixedPoint.Round(FixedPoint.Clamp(sum, -Largest, Largest), FixedPoint.IntegerGrid);
+        return integer * T.All(FixedPoint.LogitScale);
     }
 
     public static DenseHead Create(RnnLayer layer, Precision precision, Packing packing)
@@ -107,7 +111,8 @@ internal sealed unsafe class DenseHead<T>(RnnLayer layer, Projection weights, bo
             for (; i + T.Count <= labels; i += T.Count)
                 (T.Load(powers + i) / sum).Store(target + i);
             (T.Load(powers + i) / sum).Store(powers + i);
-            // A copy by the library may run code compiled for older vector instructions, which costs as much as the whole head.
+            // A copy by the library may run code compiled for older vector instructions, which costs as much as the
+            // whole head.
             for (; i < labels; i++)
                 target[i] = powers[i];
         }

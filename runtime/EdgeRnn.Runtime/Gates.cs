@@ -4,8 +4,8 @@ namespace EdgeRnn.Runtime;
 
 /// <summary>
 /// The activation functions over all units of a gate, each a method of its own: inlined into a cell's update they would
-/// exceed the compiler's inlining budget, and what it then leaves as calls makes a step three times slower. The last vector reads and
-/// writes beyond the last unit, where every buffer has padding and numbers mean nothing.
+/// exceed the compiler's inlining budget, and what it then leaves as calls makes a step three times slower. The last
+/// vector reads and writes beyond the last unit, where every buffer has padding and numbers mean nothing.
 /// </summary>
 internal static unsafe class Gates<TNumerics, T, TNumber, TConstants>
     where TNumerics : struct, INumerics<T, TNumber, TConstants>

@@ -3,12 +3,13 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// Gated recurrent unit (Cho et al. 2014) with the reset gate after the recurrent product, as PyTorch and cuDNN define it.
+/// Gated recurrent unit (Cho et al. 2014) with the reset gate after the recurrent product, as PyTorch and cuDNN define
+/// it.
 /// <code>
 /// r = σ(W_ir·x + b_ir + W_hr·h + b_hr)         [units], quantized Q0.15
 /// z = σ(W_iz·x + b_iz + W_hz·h + b_hz)
 /// n = tanh(W_in·x + b_in + r·(W_hn·h + b_hn))
-/// h = (1 - z)·n + z·h                          [units], quantized: kept as Q0.15, read by products as int8 in units of 1/127
+/// h = (1 - z)·n + z·h                          [units], quantized: kept as Q0.15, read by products in units of 1/127
 /// </code>
 /// The original form has <c>n = tanh(W_in·x + b_in + W_hn·(r·h) + b_hn)</c>: the last product waits for the first gate.
 /// </summary>
@@ -76,9 +77,12 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
         }
     }
 
-    public override Product[] Products(Signal x) => Layer.ResetBefore
-        ? [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums)]
-        : [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums), new(_recurrent, Hidden, null, _recurrentSums)];
+    public override Product[] Products(Signal x)
+    {
+        Product gates = new(_gates, x, Hidden, _gateSums), input = new(_input, x, null, _inputSums);
+        return Layer.ResetBefore ? [gates, input] : [gates, input, new(_recurrent, Hidden, null, _recurrentSums)];
+    }
 
-    public override Cell Clone() => new GruCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _gates, _input, _recurrent);
+    public override Cell Clone() =>
+        new GruCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _gates, _input, _recurrent);
 }

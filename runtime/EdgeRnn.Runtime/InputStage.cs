@@ -49,13 +49,16 @@ internal abstract unsafe class InputStage
 
     public static InputStage Create(RnnModel model, Kernel kernel) => (model.Precision, kernel.IsVectorised) switch
     {
-        (Precision.Float32, true) => new InputStage<FloatNumerics<VectorLanes>, VectorLanes, VectorLanes, float, NoConstants>(model),
-        (Precision.Float32, false) => new InputStage<FloatNumerics<ScalarLane>, ScalarLane, ScalarLane, float, NoConstants>(model),
+        (Precision.Float32, true) => OfFloats<VectorLanes>(model),
+        (Precision.Float32, false) => OfFloats<ScalarLane>(model),
         (Precision.Int8, true) => OfIntegers<VectorLanes, VectorShorts, Int8Activations>(model),
         (Precision.Int8, false) => OfIntegers<ScalarLane, ScalarShort, Int8Activations>(model),
         (_, true) => OfIntegers<VectorLanes, VectorShorts, Int16Activations>(model),
         (_, false) => OfIntegers<ScalarLane, ScalarShort, Int16Activations>(model),
     };
+
+    private static InputStage OfFloats<T>(RnnModel model)
+        where T : unmanaged, ILanes<T> => new InputStage<FloatNumerics<T>, T, T, float, NoConstants>(model);
 
     private static InputStage OfIntegers<TFloats, T, TBits>(RnnModel model)
         where TFloats : unmanaged, ILanes<TFloats>

@@ -3,7 +3,8 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as PyTorch defines it.
+/// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as PyTorch
+/// defines it.
 /// <code>
 /// i = σ(W_ii·x + b_ii + W_hi·h + b_hi)      [units], quantized Q0.15
 /// f = σ(W_if·x + b_if + W_hf·h + b_hf)

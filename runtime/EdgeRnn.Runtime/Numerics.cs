@@ -20,7 +20,9 @@ internal unsafe interface INumerics<T, TNumber, TConstants>
     /// <summary>The constants for a layer, with its cell format if it is an LSTM.</summary>
     static abstract TConstants Constants(int cellFractionBits);
 
-    /// <summary>Reads pre-activations that a product wrote, of σ halved if quantized.   quantized: rounded to Q3.12</summary>
+    /// <summary>
+    /// Reads pre-activations that a product wrote, of σ halved if quantized.   quantized: rounded to Q3.12
+    /// </summary>
     static abstract T LoadSums(float* source);
 
     static abstract T Load(TNumber* source);
@@ -65,8 +67,8 @@ internal readonly struct NoConstants;
 internal readonly unsafe struct FloatNumerics<T> : INumerics<T, float, NoConstants>
     where T : unmanaged, ILanes<T>
 {
-    // Readings and what relu and dense layers give have no bound of their own: stopping here keeps every later sum far from
-    // infinity, and so from NaN, with any weights that a model file may hold.
+    // Readings and what relu and dense layers give have no bound of their own: stopping here keeps every later sum far
+    // from infinity, and so from NaN, with any weights that a model file may hold.
     private const float LargestSignal = 1e6f;
 
     public static int Count => T.Count;

@@ -4,8 +4,8 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// y = W·x + U·h + b, or without U·h, whatever the matrices are made of; in real units, or in integers of a quantized session's
-/// next rounding. Shared by all sessions of a model.
+/// y = W·x + U·h + b, or without U·h, whatever the matrices are made of; in real units, or in integers of a quantized
+/// session's next rounding. Shared by all sessions of a model.
 /// </summary>
 internal sealed unsafe class Projection
 {
@@ -37,16 +37,23 @@ internal sealed unsafe class Projection
         _rowsAtATime = (int)Math.Max(1, NearBytes / rowBytes / Kernel.LargestBlock) * Kernel.LargestBlock;
     }
 
-    /// <summary>W_ih·x + b_ih + W_hh·h + b_hh of <paramref name="gates"/> gates from <paramref name="first"/> on, or of all.</summary>
+    /// <summary>
+    /// W_ih·x + b_ih + W_hh·h + b_hh of <paramref name="gates"/> gates from <paramref name="first"/> on, or of all.
+    /// </summary>
     public static Projection OfGates(Packing packing, Precision precision, RnnLayer layer, int first = 0, int gates = 0)
     {
         var (w, u) = (new Weights(layer.WeightIh, layer.InputScale), new Weights(layer.WeightHh!, layer.OutputScale));
         if (gates > 0)
-            (w, u) = (w.Part(first * layer.Units, gates * layer.Units), u.Part(first * layer.Units, gates * layer.Units));
+        {
+            int firstRow = first * layer.Units, rows = gates * layer.Units;
+            (w, u) = (w.Part(firstRow, rows), u.Part(firstRow, rows));
+        }
         return new(packing, precision, layer, w, u, layer.BiasIh, layer.BiasHh);
     }
 
-    /// <summary>W_ih·x + b_ih of one gate, and + b_hh where that stands outside of a product with the reset gate.</summary>
+    /// <summary>
+    /// W_ih·x + b_ih of one gate, and + b_hh where that stands outside of a product with the reset gate.
+    /// </summary>
     public static Projection OfInput(Packing packing, Precision precision, RnnLayer layer, int gate)
     {
         var w = new Weights(layer.WeightIh, layer.InputScale).Part(gate * layer.Units, layer.Units);
@@ -77,8 +84,8 @@ internal sealed unsafe class Projection
         Multiply(x, h, y, addend == null ? _bias.Pointer : addend, 0, _paddedRows);
 
     /// <summary>
-    /// The same product of many streams, as many rows at a time as stay in the nearest cache: each weight comes from further
-    /// away once for all streams.
+    /// The same product of many streams, as many rows at a time as stay in the nearest cache: each weight comes from
+    /// further away once for all streams.
     /// </summary>
     public void Multiply(ReadOnlySpan<Product> streams)
     {
@@ -112,7 +119,8 @@ internal sealed unsafe class Projection
         }
     }
 
-    // What a quantized session rounds next: t of tanh(t) and σ(2t) to Q3.12, a linear result to integers of its own scale.
+    // What a quantized session rounds next: t of tanh(t) and σ(2t) to Q3.12, a linear result to integers of its own
+    // scale.
     private static float UnitOf(Precision precision, RnnLayer layer, int row) => (precision, layer.Kind) switch
     {
         (Precision.Float32, _) => 1f,
@@ -139,7 +147,8 @@ internal sealed unsafe class Projection
         {
         }
 
-        public long RowBytes => (long)Tensor.Columns * (Tensor.Type == TensorType.Float32 ? sizeof(float) : sizeof(sbyte));
+        public long RowBytes =>
+            (long)Tensor.Columns * (Tensor.Type == TensorType.Float32 ? sizeof(float) : sizeof(sbyte));
 
         public Weights Part(int firstRow, int rows) => this with { FirstRow = firstRow, Rows = rows };
 
@@ -157,9 +166,9 @@ internal sealed unsafe class Projection
 }
 
 /// <summary>
-/// Which kernel packs the weights of a model. Blocks of many rows waste memory on a matrix of few long ones, and groups of
-/// columns on one of short ones: what is beyond 48 KB in all, of the 64 that a hostile model may waste, is packed for the scalar
-/// kernel, which pads nothing and gives the same bits.
+/// Which kernel packs the weights of a model. Blocks of many rows waste memory on a matrix of few long ones, and groups
+/// of columns on one of short ones: what is beyond 48 KB in all, of the 64 that a hostile model may waste, is packed
+/// for the scalar kernel, which pads nothing and gives the same bits.
 /// </summary>
 internal sealed class Packing(Kernel kernel)
 {

@@ -1,8 +1,8 @@
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// Many streams through one model at once. Each gives, to the bit, what a session of its own would; the weights are read
-/// once for all of them. All memory is reserved when it is made, and no step allocates. Not thread-safe.
+/// Many streams through one model at once. Each gives, to the bit, what a session of its own would; the weights are
+/// read once for all of them. All memory is reserved when it is made, and no step allocates. Not thread-safe.
 /// </summary>
 public sealed class RnnBatch
 {
@@ -10,10 +10,13 @@ public sealed class RnnBatch
     private readonly CellGroup[] _layers;
     private readonly bool _sharesInput;
 
-    /// <summary>Prepares <paramref name="streams"/> streams at a zero state on the packed weights of <paramref name="session"/>.</summary>
+    /// <summary>
+    /// Prepares <paramref name="streams"/> streams at a zero state on the packed weights of <paramref name="session"/>.
+    /// </summary>
     /// <param name="session">A session of the model; it stays a stream of its own.</param>
     /// <param name="streams">At least 1.</param>
-    /// <param name="sharesInput">Whether all streams read the same readings, as overlapping windows of one stream do.</param>
+    /// <param name="sharesInput">Whether all streams read the same readings, as overlapping windows of one stream
+    /// do.</param>
     public RnnBatch(RnnSession session, int streams, bool sharesInput = false)
     {
         ArgumentNullException.ThrowIfNull(session);
@@ -38,7 +41,9 @@ public sealed class RnnBatch
     /// <summary>Number of streams.</summary>
     public int Streams => _sessions.Length;
 
-    /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean so far, over all streams.</summary>
+    /// <summary>
+    /// Readings (NaN or infinite) that were replaced by their channel's mean so far, over all streams.
+    /// </summary>
     public long ReplacedReadings
     {
         get
@@ -58,7 +63,10 @@ public sealed class RnnBatch
     {
         int labels = Model.Labels.Count;
         if (scores.Length != _sessions.Length * labels)
-            throw new ArgumentException($"scores has {scores.Length} values, {_sessions.Length} × {labels} are needed.", nameof(scores));
+        {
+            throw new ArgumentException(
+                $"scores has {scores.Length} values, {_sessions.Length} × {labels} are needed.", nameof(scores));
+        }
         Advance(readings);
         for (int s = 0; s < _sessions.Length; s++)
             _sessions[s].Score(scores.Slice(s * labels, labels));
@@ -72,7 +80,10 @@ public sealed class RnnBatch
     {
         int size = Model.InputSize, inputs = _sharesInput ? 1 : _sessions.Length;
         if (readings.Length != inputs * size)
-            throw new ArgumentException($"readings has {readings.Length} values, {inputs} × {size} are needed.", nameof(readings));
+        {
+            throw new ArgumentException(
+                $"readings has {readings.Length} values, {inputs} × {size} are needed.", nameof(readings));
+        }
         for (int s = 0; s < inputs; s++)
             _sessions[s].Read(readings.Slice(s * size, size));
         foreach (var layer in _layers)
@@ -92,7 +103,9 @@ public sealed class RnnBatch
     /// <param name="stream">0 to <see cref="Streams"/> - 1.</param>
     public void Reset(int stream) => _sessions[stream].Reset();
 
-    /// <summary>The same layer of all streams: each product for all of them, then what the equations make of it.</summary>
+    /// <summary>
+    /// The same layer of all streams: each product for all of them, then what the equations make of it.
+    /// </summary>
     private sealed class CellGroup
     {
         private readonly Cell[] _cells;

@@ -14,8 +14,8 @@ public sealed class RnnSession
     // CRC-32C of what follows, seeded with the numeric version; checksum of the model.
     private const int StateHeaderBytes = 8;
 
-    // The cells work on raw memory of buffers that they own. A step ends by keeping its session alive, so that the collector
-    // cannot take the buffers while the last step of a session that nobody refers to any more still runs.
+    // The cells work on raw memory of buffers that they own. A step ends by keeping its session alive, so that the
+    // collector cannot take the buffers while the last step of a session that nobody refers to any more still runs.
     private readonly InputStage _input;
     private readonly Cell[] _cells;
     private readonly TimePool? _pool;
@@ -27,7 +27,8 @@ public sealed class RnnSession
     /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
     /// <param name="kernel">One of <see cref="Kernels.Kernel.Available"/>, or null for the one that the environment's
     /// <see cref="Kernel.Variable"/> names, or the best.</param>
-    /// <exception cref="NotSupportedException">The model reads whole sequences, which <see cref="SequenceRunner"/> runs.
+    /// <exception cref="NotSupportedException">The model reads whole sequences, which <see cref="SequenceRunner"/>
+    /// runs.
     /// </exception>
     /// <exception cref="PlatformNotSupportedException">The environment names a kernel that does not run here.
     /// </exception>
@@ -70,8 +71,8 @@ public sealed class RnnSession
     /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean so far.</summary>
     public long ReplacedReadings => _input.Replaced;
 
-    /// <summary>The head's logits of the last <see cref="Score"/> in real units, <c>[labels]</c>; of a model that gives values,
-    /// these before their mean and deviation.</summary>
+    /// <summary>The head's logits of the last <see cref="Score"/> in real units, <c>[labels]</c>; of a model that gives
+    /// values, these before their mean and deviation.</summary>
     public ReadOnlySpan<float> Logits => _head.Logits;
 
     /// <summary>The same as integers of 2^-12, <c>[labels]</c>, for quantized models; empty for float ones.</summary>
@@ -96,8 +97,8 @@ public sealed class RnnSession
 
     /// <summary>Loads a model file and prepares a session.</summary>
     /// <param name="path">An <c>.ernn</c> file.</param>
-    /// <exception cref="InvalidDataException">It is not a model this program reads, or one that no stream can run through;
-    /// the message says what was found.</exception>
+    /// <exception cref="InvalidDataException">It is not a model this program reads, or one that no stream can run
+    /// through; the message says what was found.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     /// <exception cref="PlatformNotSupportedException">The environment's <see cref="Kernel.Variable"/> names a kernel
@@ -129,7 +130,9 @@ public sealed class RnnSession
         Score(scores);
     }
 
-    /// <summary>Advances the recurrent layers by one step, without the head: all that a window's inner steps need.</summary>
+    /// <summary>
+    /// Advances the recurrent layers by one step, without the head: all that a window's inner steps need.
+    /// </summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
     /// <exception cref="ArgumentException">The length is not the model's.</exception>
     public void Advance(ReadOnlySpan<float> readings)
@@ -191,20 +194,20 @@ public sealed class RnnSession
         }
         _pool?.SaveState(target[at..length]);
         BinaryPrimitives.WriteUInt32LittleEndian(target[4..], Model.Checksum);
-        BinaryPrimitives.WriteUInt32LittleEndian(target, Crc32C.Compute(target[4..length], RnnModel.CurrentNumericVersion));
+        BinaryPrimitives.WriteUInt32LittleEndian(target, StateChecksum(target[4..length]));
     }
 
     /// <summary>Takes up a state that <see cref="SaveState"/> wrote for this model.</summary>
     /// <param name="source">What was written.</param>
     /// <returns>False, with the state as it was, when <paramref name="source"/> is cut short, damaged, of another model
-    /// or of another numeric version. Models that were not read from a file have no checksum and tell each other's states
-    /// apart by their length only.</returns>
+    /// or of another numeric version. Models that were not read from a file have no checksum and tell each other's
+    /// states apart by their length only.</returns>
     public bool TryRestoreState(ReadOnlySpan<byte> source)
     {
         int length = StateBytes;
         if (source.Length < length ||
             BinaryPrimitives.ReadUInt32LittleEndian(source[4..]) != Model.Checksum ||
-            BinaryPrimitives.ReadUInt32LittleEndian(source) != Crc32C.Compute(source[4..length], RnnModel.CurrentNumericVersion))
+            BinaryPrimitives.ReadUInt32LittleEndian(source) != StateChecksum(source[4..length]))
             return false;
         int at = StateHeaderBytes;
         foreach (var cell in _cells)
@@ -248,6 +251,9 @@ public sealed class RnnSession
 
     private TimePool? NewPool() =>
         TimePool.Create(Model.Pooling, _cells[RecurrentCells - 1].Layer.Units, Model.Precision);
+
+    private static uint StateChecksum(ReadOnlySpan<byte> state) =>
+        Crc32C.Compute(state, RnnModel.CurrentNumericVersion);
 
     private static void ThrowLength(string name, int found, int expected) =>
         throw new ArgumentException($"{name} has {found} values, the model needs {expected}.", name);

@@ -6,8 +6,8 @@ namespace EdgeRnn.Runtime;
 public static class SelfTestRun
 {
     /// <summary>
-    /// Whether this machine computes, to the bit, what the program did that wrote the model. Null where the model has no
-    /// self-test.
+    /// Whether this machine computes, to the bit, what the program did that wrote the model. Null where the model has
+    /// no self-test.
     /// </summary>
     /// <param name="session">A session of the model, left at a zero state.</param>
     public static bool? Passes(RnnSession session)

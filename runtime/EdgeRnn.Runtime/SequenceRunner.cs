@@ -20,7 +20,8 @@ public sealed unsafe class SequenceRunner
     /// <summary>Packs the model's weights for a kernel.</summary>
     /// <param name="model">A model as the reader, the trainer or the quantizer made it.</param>
     /// <param name="kernel">As for <see cref="RnnSession"/>.</param>
-    /// <exception cref="PlatformNotSupportedException">The environment names a kernel that does not run here.</exception>
+    /// <exception cref="PlatformNotSupportedException">The environment names a kernel that does not run
+    /// here.</exception>
     public SequenceRunner(RnnModel model, Kernel? kernel = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -33,7 +34,8 @@ public sealed unsafe class SequenceRunner
         var packing = new Packing(kernel);
         _recurrent = _session is not null ? [] : [.. recurrent.Select(layer => new RecurrentLayer(layer, packing))];
         _dense = _session is not null ? [] :
-            [.. model.Layers.Skip(recurrent.Length).SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, packing))];
+            [.. model.Layers.Skip(recurrent.Length).SkipLast(1)
+                .Select(layer => Cell.Create(layer, model.Precision, packing))];
         _head = RnnSession.HeadOf(model, packing);
         int size = recurrent[^1].Outputs;
         _pool = TimePool.Create(model.Pooling, size, model.Precision);
@@ -57,9 +59,15 @@ public sealed unsafe class SequenceRunner
     {
         int channels = Model.InputSize, steps = readings.Length / channels, labels = Model.Labels.Count;
         if (steps == 0 || steps * channels != readings.Length)
-            throw new ArgumentException($"readings has {readings.Length} values, expected steps × {channels}.", nameof(readings));
+        {
+            throw new ArgumentException(
+                $"readings has {readings.Length} values, expected steps × {channels}.", nameof(readings));
+        }
         if (outputs.Length != OutputsOf(steps) * labels)
-            throw new ArgumentException($"outputs has {outputs.Length} values, expected {OutputsOf(steps)} × {labels}.", nameof(outputs));
+        {
+            throw new ArgumentException(
+                $"outputs has {outputs.Length} values, expected {OutputsOf(steps)} × {labels}.", nameof(outputs));
+        }
         if (_session is not null)
             Stream(_session, readings, steps, outputs);
         else

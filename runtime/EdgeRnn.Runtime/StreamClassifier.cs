@@ -6,9 +6,9 @@ namespace EdgeRnn.Runtime;
 /// </summary>
 public sealed class StreamClassifier
 {
-    // Windows that overlap run as staggered states: window k begins at step k·hop, in stream k mod _states.Streams. There
-    // are ceil(window / hop) of them, so a state's window has ended when its next one begins. All advance together; one
-    // whose window has not begun yet is set to zero when it does.
+    // Windows that overlap run as staggered states: window k begins at step k·hop, in stream k mod _states.Streams.
+    // There are ceil(window / hop) of them, so a state's window has ended when its next one begins. All advance
+    // together; one whose window has not begun yet is set to zero when it does.
     private readonly RnnBatch _states;
     private readonly float[] _scores;
     private readonly bool _continuous;
@@ -60,12 +60,14 @@ public sealed class StreamClassifier
     public long WindowStart { get; private set; }
 
     /// <summary>
-    /// Steps among those that the decision looked at - its window, or in continuous mode all since the last reset - whose
-    /// readings were made up to bridge a gap.
+    /// Steps among those that the decision looked at - its window, or in continuous mode all since the last reset -
+    /// whose readings were made up to bridge a gap.
     /// </summary>
     public long Bridged { get; private set; }
 
-    /// <summary>Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.</summary>
+    /// <summary>
+    /// Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.
+    /// </summary>
     public long ReplacedReadings => _states.ReplacedReadings;
 
     /// <summary>Takes one step of the stream.</summary>

@@ -35,7 +35,9 @@ internal sealed unsafe class TimePool(Pooling pooling, int size, Precision preci
         for (int u = 0; u < _integers.Length; u++)
         {
             long value = precision == Precision.Int8 ? x.Int8s[u] : x.Int16s[u];
-            _integers[u] = isFirst ? value : pooling == Pooling.Mean ? _integers[u] + value : Math.Max(_integers[u], value);
+            _integers[u] = isFirst ? value
+                : pooling == Pooling.Mean ? _integers[u] + value
+                : Math.Max(_integers[u], value);
         }
     }
 

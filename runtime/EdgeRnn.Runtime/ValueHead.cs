@@ -43,7 +43,8 @@ internal sealed unsafe class ValueHead : DenseHead
             logits[i] = _isQuantized
                 ? Logit(new ScalarLane(logits[i])).Value
                 : Math.Clamp(logits[i], -LargestLogit, LargestLogit);
-            float value = Layer.Variant is { Functions: [var function] } ? Functions.Apply(function, logits[i]) : logits[i];
+            float value = Layer.Variant is { Functions: [var function] }
+                ? Functions.Apply(function, logits[i]) : logits[i];
             scores[i] = MathF.FusedMultiplyAdd(deviation[i], value, mean[i]);
         }
     }

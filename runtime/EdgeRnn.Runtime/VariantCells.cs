@@ -4,9 +4,9 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>
-/// Float layers in the forms of other programs, as the ONNX operators RNN, GRU and LSTM define them: functions f, g and h
-/// of the user's choice, limits of pre-activations, a state to begin with. Products run on the kernel, the rest one unit
-/// at a time.
+/// Float layers in the forms of other programs, as the ONNX operators RNN, GRU and LSTM define them: functions f, g and
+/// h of the user's choice, limits of pre-activations, a state to begin with. Products run on the kernel, the rest one
+/// unit at a time.
 /// </summary>
 internal abstract unsafe class VariantCell : Cell
 {
@@ -127,7 +127,8 @@ internal sealed unsafe class VariantLstm : VariantCell
             c = Math.Clamp(MathF.FusedMultiplyAdd(f, c, i * g), -LargestCell, LargestCell);
             float o = Apply(0, Seen(peephole, 2 * units + u, c, sums[3 * units + u]));
             _cell[u] = c;
-            Hidden.Floats[u] = Math.Clamp(o * ApplyUnclipped(2, c), -CellVariant.MaxParameter, CellVariant.MaxParameter);
+            float h = o * ApplyUnclipped(2, c);
+            Hidden.Floats[u] = Math.Clamp(h, -CellVariant.MaxParameter, CellVariant.MaxParameter);
         }
     }
 
@@ -195,7 +196,8 @@ internal sealed unsafe class VariantGru : VariantCell
 /// <summary>y = f(W·x + b)   [units]</summary>
 internal sealed unsafe class VariantDense(RnnLayer layer, Projection weights)
     : VariantCell(
-        layer, layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
+        layer,
+        layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
 {
     private readonly AlignedBuffer<float> _sums = weights.NewResult();
 

@@ -13,15 +13,17 @@ internal unsafe interface ITileProduct<TInputs>
     static abstract TInputs Spread(sbyte* x);
 
     /// <summary>
-    /// The four inputs of one quad of sixteen, which is also a pair <paramref name="low"/> and a pair <paramref name="high"/>.
+    /// The four inputs of one quad of sixteen, which is also a pair <paramref name="low"/> and a pair <paramref
+    /// name="high"/>.
     /// </summary>
     static abstract TInputs Select(
         Vector128<sbyte> x, [ConstantExpected(Max = (byte)3)] byte quad,
         [ConstantExpected(Max = (byte)7)] byte low, [ConstantExpected(Max = (byte)7)] byte high);
 
     /// <summary>
-    /// sums + the products of two tiles at <paramref name="offset"/>, one lane per row. Both tiles are loaded before they are
-    /// used, and pointer and constant come apart: the compiler then makes one load of both, and folds the address into it.
+    /// sums + the products of two tiles at <paramref name="offset"/>, one lane per row. Both tiles are loaded before
+    /// they are used, and pointer and constant come apart: the compiler then makes one load of both, and folds the
+    /// address into it.
     /// </summary>
     static abstract void Add(ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, TInputs x);
 }
@@ -147,7 +149,8 @@ internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
     }
 
     // The two columns of a pair keep sums of their own until the end: neighbouring lanes belong to one row.
-    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
+    private protected sealed override void PairBlock(
+        sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
     {
         Vector128<float> t0 = default, t1 = default, t2 = default, t3 = default;
         for (short* end = x + 2 * pairs; x < end;)

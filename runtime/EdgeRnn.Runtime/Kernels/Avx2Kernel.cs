@@ -9,11 +9,11 @@ namespace EdgeRnn.Runtime.Kernels;
 internal readonly record struct MagnitudesAndSigns(Vector256<byte> Magnitudes, Vector256<sbyte> Signs);
 
 /// <summary>
-/// x64 with AVX2 and FMA. <c>pmaddubsw</c> multiplies unsigned by signed bytes, 32 an instruction, and saturates their sums
-/// in pairs, but these are at most 2·127·128 = 32,512 here, so it is exact. The sign of an input goes to the weights: where
-/// x is negative, w·x = |x|·(-w) = |x|·~w + |x|, for -w = ~w + 1. Flipping the bits of a weight takes one instruction on any
-/// port, where negating it (<c>psignb</c>) competes with the multiplications, and what is missing, the sum of all |x| with
-/// x negative, is the same for every row.
+/// x64 with AVX2 and FMA. <c>pmaddubsw</c> multiplies unsigned by signed bytes, 32 an instruction, and saturates their
+/// sums in pairs, but these are at most 2·127·128 = 32,512 here, so it is exact. The sign of an input goes to the
+/// weights: where x is negative, w·x = |x|·(-w) = |x|·~w + |x|, for -w = ~w + 1. Flipping the bits of a weight takes
+/// one instruction on any port, where negating it (<c>psignb</c>) competes with the multiplications, and what is
+/// missing, the sum of all |x| with x negative, is the same for every row.
 /// </summary>
 internal sealed unsafe class Avx2Kernel : X64Kernel<Avx2Kernel.Product, MagnitudesAndSigns>
 {

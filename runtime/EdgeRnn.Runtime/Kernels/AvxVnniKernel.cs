@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRnn.Runtime.Kernels;
 
 /// <summary>
-/// x64 with AVX-VNNI: <c>vpdpbusd</c> adds four products of unsigned and signed bytes of each of eight rows to 32 bits. The
-/// weights are the unsigned ones, w + 128, so all rows have the same 128·Σ x too much.
+/// x64 with AVX-VNNI: <c>vpdpbusd</c> adds four products of unsigned and signed bytes of each of eight rows to 32 bits.
+/// The weights are the unsigned ones, w + 128, so all rows have the same 128·Σ x too much.
 /// </summary>
 internal sealed unsafe class AvxVnniKernel : X64Kernel<AvxVnniKernel.Product, Vector256<sbyte>>
 {

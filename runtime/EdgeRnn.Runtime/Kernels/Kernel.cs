@@ -13,7 +13,9 @@ public abstract unsafe class Kernel
     /// <summary>Products of int8 and int16 numbers whose sum fits 32 bits: 516 · 127 · 32767 &lt; 2^31.</summary>
     internal const int ExactColumns = 516;
 
-    /// <summary>Products over a part of the rows begin at a multiple of this and end at one, or at the padded rows.</summary>
+    /// <summary>
+    /// Products over a part of the rows begin at a multiple of this and end at one, or at the padded rows.
+    /// </summary>
     internal const int LargestBlock = 64;
 
     private protected Kernel() { }
@@ -69,9 +71,9 @@ public abstract unsafe class Kernel
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 
-    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + addend[r], fused, for padded rows from <paramref name="first"/>
-    /// to before <paramref name="end"/>; <paramref name="addend"/> may be <paramref name="y"/>.   x int8, padded to four with
-    /// any values</summary>
+    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + addend[r], fused, for padded rows from <paramref
+    /// name="first"/> to before <paramref name="end"/>; <paramref name="addend"/> may be <paramref name="y"/>.   x
+    /// int8, padded to four with any values</summary>
     internal abstract void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end);
 
     /// <summary>

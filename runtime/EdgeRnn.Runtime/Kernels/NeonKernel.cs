@@ -9,7 +9,8 @@ namespace EdgeRnn.Runtime.Kernels;
 internal readonly record struct InputPairs(Vector64<sbyte> Low, Vector128<sbyte> High);
 
 /// <summary>
-/// ARM64 without dot products (Cortex-A53, A72). Two int8 products sum to at most 2·127·127 = 32,258 and so fit 16 bits:
+/// ARM64 without dot products (Cortex-A53, A72). Two int8 products sum to at most 2·127·127 = 32,258 and so fit 16
+/// bits:
 /// <c>smull2</c> and <c>smlal</c> make eight such pairs, <c>sadalp</c> adds neighbours to 32 bits.
 /// </summary>
 internal sealed unsafe class NeonKernel : ArmKernel<NeonKernel.Product, InputPairs>

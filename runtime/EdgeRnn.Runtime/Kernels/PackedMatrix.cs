@@ -56,9 +56,9 @@ internal sealed unsafe class FloatMatrix : PackedMatrix
 }
 
 /// <summary>
-/// int8 weights: in a block, <c>[Groups, rows of the block, columns of a group]</c>, columns padded with zeros. Groups have as
-/// many columns as the kernel multiplies at once; those of four have the kernel's order inside tiles of 4 × 4, and may be
-/// raised by 128.
+/// int8 weights: in a block, <c>[Groups, rows of the block, columns of a group]</c>, columns padded with zeros. Groups
+/// have as many columns as the kernel multiplies at once; those of four have the kernel's order inside tiles of 4 × 4,
+/// and may be raised by 128.
 /// </summary>
 internal sealed unsafe class Int8Matrix : PackedMatrix
 {

@@ -5,7 +5,9 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>ARM64 with dot products (Cortex-A76): <c>sdot</c> adds four int8 products of each of four rows to 32 bits.</summary>
+/// <summary>
+/// ARM64 with dot products (Cortex-A76): <c>sdot</c> adds four int8 products of each of four rows to 32 bits.
+/// </summary>
 internal sealed unsafe class SdotKernel : ArmKernel<SdotKernel.Product, Vector128<sbyte>>
 {
     /// <summary>Whether this processor has the instructions.</summary>
@@ -26,7 +28,8 @@ internal sealed unsafe class SdotKernel : ArmKernel<SdotKernel.Product, Vector12
             AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt32(), quad).AsSByte();
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Add(ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, Vector128<sbyte> x)
+        public static void Add(
+            ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, Vector128<sbyte> x)
         {
             var w0 = Vector128.Load(w + offset);
             var w1 = Vector128.Load(w + offset + 16);

@@ -69,8 +69,8 @@ internal abstract unsafe class VectorKernel : Kernel
         s7.Store(y + 7 * n);
     }
 
-    // The same rows and sums in half as many registers: weights come from further away than the nearest cache, and a quarter
-    // more of them a nanosecond by whole cache lines.
+    // The same rows and sums in half as many registers: weights come from further away than the nearest cache, and a
+    // quarter more of them a nanosecond by whole cache lines.
     private static void WideBlock512(float* w, float* addend, float* x, int columns, float* y)
     {
         var s0 = Vector512.Load(addend);

@@ -13,7 +13,9 @@ internal unsafe interface IByteProduct<TInputs>
     static abstract Vector256<int> Add(Vector256<int> sums, TInputs x, sbyte* w);
 }
 
-/// <summary>The blocks of the x64 kernels: eight tiles side by side, whose sums hide the latency of the instructions, or two.</summary>
+/// <summary>
+/// The blocks of the x64 kernels: eight tiles side by side, whose sums hide the latency of the instructions, or two.
+/// </summary>
 internal abstract unsafe class X64Kernel<TProduct, TInputs> : VectorKernel
     where TProduct : struct, IByteProduct<TInputs>
 {
@@ -106,7 +108,8 @@ internal abstract unsafe class X64Kernel<TProduct, TInputs> : VectorKernel
     private protected static void Scale(Vector256<int> sums, float* scale, float* addend, float* y) => Fma.MultiplyAdd(
         Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(scale), Vector256.Load(addend)).Store(y);
 
-    private protected sealed override void PairBlock(sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
+    private protected sealed override void PairBlock(
+        sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
     {
         Vector256<float> t0 = default, t1 = default;
         for (short* end = x + 2 * pairs; x < end;)

@@ -51,9 +51,9 @@ public static class Activations
         T.FusedMultiplyAdd(T.All(0.5f), TanhOfHalf(x), T.All(0.5f));
 
     /// <summary>
-    /// |tanh(x)| = (1 - e) / (1 + e), e = exp(-2|x|), for any finite x. When |x| grows by 2^-12, e falls by 5e-4 of itself,
-    /// against a rounding error of 3e-7, and the rest of the formula rounds monotonically: it does not fall as |x| grows
-    /// in such steps.
+    /// |tanh(x)| = (1 - e) / (1 + e), e = exp(-2|x|), for any finite x. When |x| grows by 2^-12, e falls by 5e-4 of
+    /// itself, against a rounding error of 3e-7, and the rest of the formula rounds monotonically: it does not fall as
+    /// |x| grows in such steps.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T TanhMagnitude<T>(T x) where T : unmanaged, ILanes<T> => TanhMagnitude(x, -2f * Log2E);

@@ -3,10 +3,11 @@ using System.Runtime.CompilerServices;
 namespace EdgeRnn.Quantization;
 
 /// <summary>
-/// The arithmetic of integer sessions: the only rounding and saturation of the project, and σ and tanh in 16 bits. A number in
-/// the format Qm.n is an int16 that stands for a multiple of 2^-n. Two operations round: <see cref="IShortLanes{T}.Round"/>
-/// from real numbers, to the nearest with ties to even, and <see cref="IShortLanes{T}.Product"/>, to the nearest with ties
-/// upwards, which AVX2 and NEON have as one instruction (<c>pmulhrsw</c>, <c>sqrdmulh</c>).
+/// The arithmetic of integer sessions: the only rounding and saturation of the project, and σ and tanh in 16 bits. A
+/// number in the format Qm.n is an int16 that stands for a multiple of 2^-n. Two operations round: <see
+/// cref="IShortLanes{T}.Round"/> from real numbers, to the nearest with ties to even, and <see
+/// cref="IShortLanes{T}.Product"/>, to the nearest with ties upwards, which AVX2 and NEON have as one instruction
+/// (<c>pmulhrsw</c>, <c>sqrdmulh</c>).
 /// </summary>
 public static class FixedPoint
 {
@@ -31,10 +32,14 @@ public static class FixedPoint
     /// <summary>Hidden activations of tanh-bounded layers are int16 in units of this scale.</summary>
     public const float Int16HiddenScale = 1f / 32768f;
 
-    /// <summary>What to add and subtract to round a float to <paramref name="fractionBits"/> bits after the point.</summary>
+    /// <summary>
+    /// What to add and subtract to round a float to <paramref name="fractionBits"/> bits after the point.
+    /// </summary>
     public static float Grid(int fractionBits) => MathF.ScaleB(IntegerGrid, -fractionBits);
 
-    /// <summary>Rounds floats to the nearest number of a grid, ties to even, by the rounding of IEEE addition itself.</summary>
+    /// <summary>
+    /// Rounds floats to the nearest number of a grid, ties to even, by the rounding of IEEE addition itself.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Round<T>(T x, float grid) where T : unmanaged, ILanes<T> => x + T.All(grid) - T.All(grid);
 
@@ -47,7 +52,10 @@ public static class FixedPoint
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Relu<T>(T x) where T : unmanaged, ILanes<T> => T.Max(x + T.All(0f), T.All(0f));
 
-    /// <summary>The integer that stands for a real value: what calibration and quantizer share with <see cref="IShortLanes{T}.Round"/>.</summary>
+    /// <summary>
+    /// The integer that stands for a real value: what calibration and quantizer share with <see
+    /// cref="IShortLanes{T}.Round"/>.
+    /// </summary>
     /// <param name="x">Real value.</param>
     /// <param name="inverseScale">Integers per unit.</param>
     /// <param name="limit">127 or 32767.</param>
@@ -63,7 +71,9 @@ public static class FixedPoint
         return T.WithSign(k.One - T.AddSaturated(half, half), t);
     }
 
-    /// <summary>σ(2t) of a Q3.12 number in Q0.15: within 2^-12 of the truth, σ(-x) = 1 - σ(x), monotonic, never 0 or 1.</summary>
+    /// <summary>
+    /// σ(2t) of a Q3.12 number in Q0.15: within 2^-12 of the truth, σ(-x) = 1 - σ(x), monotonic, never 0 or 1.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T SigmoidOfTwice<T>(T t, in FixedPointConstants<T> k) where T : unmanaged, IShortLanes<T> =>
         T.ComplementUnlessNegative(T.Max(Falling(k.One - T.Abs(t), k), k.Least), t, k.Half);
@@ -98,16 +108,18 @@ public static class FixedPoint
 }
 
 /// <summary>
-/// What the formulas of <see cref="FixedPoint"/> need in every lane, and an LSTM layer's cell format. Loops hold them in
-/// registers: the compiler makes a constant that it knows anew each time.
+/// What the formulas of <see cref="FixedPoint"/> need in every lane, and an LSTM layer's cell format. Loops hold them
+/// in registers: the compiler makes a constant that it knows anew each time.
 /// </summary>
-/// <param name="cellFractionBits">Cell states are multiples of 2^-this: 1 to <see cref="FixedPoint.MostCellFractionBits"/>.</param>
+/// <param name="cellFractionBits">Cell states are multiples of 2^-this: 1 to <see
+/// cref="FixedPoint.MostCellFractionBits"/>.</param>
 public readonly struct FixedPointConstants<T>(int cellFractionBits)
     where T : unmanaged, IShortLanes<T>
 {
-    // 1 / (e^2t + 1) = u²·(K0 + K1·w + K2·w² + K3·w³ + K4·w⁴) with u = 1 - t/8 and w = u⁸ for t from 0 to 8. Powers of u fall
-    // like the exponential function itself, so few terms do. The K come from a minimax fit to the rounded u² and w, and from
-    // a search near it for the integers with the least error among those that make both functions monotonic and exact at 0.
+    // 1 / (e^2t + 1) = u²·(K0 + K1·w + K2·w² + K3·w³ + K4·w⁴) with u = 1 - t/8 and w = u⁸ for t from 0 to 8. Powers of
+    // u fall like the exponential function itself, so few terms do. The K come from a minimax fit to the rounded u² and
+    // w, and from a search near it for the integers with the least error among those that make both functions monotonic
+    // and exact at 0.
     private static readonly short[] Values = [8, 7568, 30724, -30999, 9087, FixedPoint.One, 1, 16384];
 
     internal readonly T K0 = T.All(Values[0]);

@@ -4,9 +4,11 @@ using System.Runtime.CompilerServices;
 namespace EdgeRnn.Quantization;
 
 /// <summary>
-/// Numbers that go through one formula side by side. Every formula of a step is written once over this type and runs with
-/// <see cref="ScalarLane"/>, which defines the result, and with <see cref="VectorLanes"/>, which is fast. The operations
-/// are IEEE basic operations and fused multiply-add, so both give the same bits on every processor. Arguments are never NaN.
+/// Numbers that go through one formula side by side. Every formula of a step is written once over this type and runs
+/// with
+/// <see cref="ScalarLane"/>, which defines the result, and with <see cref="VectorLanes"/>, which is fast. The
+/// operations are IEEE basic operations and fused multiply-add, so both give the same bits on every processor.
+/// Arguments are never NaN.
 /// </summary>
 public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
 {
@@ -46,13 +48,17 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// <summary>|a|</summary>
     static abstract T Abs(T a);
 
-    /// <summary><paramref name="magnitude"/>, which is not negative, with the sign of <paramref name="sign"/>.</summary>
+    /// <summary>
+    /// <paramref name="magnitude"/>, which is not negative, with the sign of <paramref name="sign"/>.
+    /// </summary>
     static abstract T WithSign(T magnitude, T sign);
 
     /// <summary>Whether no number is NaN or infinite.</summary>
     static abstract bool AllFinite(T a);
 
-    /// <summary>a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.</summary>
+    /// <summary>
+    /// a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.
+    /// </summary>
     static abstract T ScaleByPowerOfTwo(T a, T shifted);
 }
 

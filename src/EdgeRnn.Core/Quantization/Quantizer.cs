@@ -3,7 +3,8 @@ namespace EdgeRnn.Quantization;
 /// <summary>What calibration saw at one layer of a float session, in real units.</summary>
 /// <param name="Input">The magnitude that the largest integer of the first layer's input stands for.</param>
 /// <param name="Cell">The largest |c| of an LSTM; 0 for other layers.</param>
-/// <param name="Output">The magnitude that the largest integer of the output stands for; not read where tanh bounds it.</param>
+/// <param name="Output">The magnitude that the largest integer of the output stands for; not read where tanh bounds
+/// it.</param>
 public readonly record struct LayerRange(float Input, float Cell, float Output);
 
 /// <summary>Float models to integer models: ranges to scales, weights to int8 with one scale per row.</summary>
@@ -19,7 +20,8 @@ public static class Quantizer
     /// <param name="model">A float model.</param>
     /// <param name="ranges">One a layer.</param>
     /// <param name="precision"><see cref="Precision.Int8"/> or <see cref="Precision.Int8x16"/>.</param>
-    /// <param name="outputs">Of a model that gives values, the largest magnitude of each result of its head; or null.</param>
+    /// <param name="outputs">Of a model that gives values, the largest magnitude of each result of its head; or
+    /// null.</param>
     /// <returns>The integer model, without a self-test: its scores are other than the float model's.</returns>
     public static RnnModel Quantize(
         RnnModel model, IReadOnlyList<LayerRange> ranges, Precision precision, float[]? outputs = null)
@@ -59,8 +61,8 @@ public static class Quantizer
     }
 
     /// <summary>
-    /// The magnitude that the largest integer should stand for, so that rounding and saturating <paramref name="values"/>
-    /// loses least in the mean square: rare outliers saturate where that makes all others finer.
+    /// The magnitude that the largest integer should stand for, so that rounding and saturating <paramref
+    /// name="values"/> loses least in the mean square: rare outliers saturate where that makes all others finer.
     /// </summary>
     /// <param name="values">A sample of real values.</param>
     /// <param name="largest">127 or 32767.</param>
@@ -81,8 +83,8 @@ public static class Quantizer
         return best;
     }
 
-    // The head of values with each of its results scaled by a power of two, so that the largest lies between 4 and 8, and
-    // its deviation by the inverse: the float model's values stay the same to the bit.
+    // The head of values with each of its results scaled by a power of two, so that the largest lies between 4 and 8,
+    // and its deviation by the inverse: the float model's values stay the same to the bit.
     private static RnnModel WithValueScale(RnnModel model, float[] largest)
     {
         var head = model.Layers[^1];
@@ -116,7 +118,9 @@ public static class Quantizer
         };
     }
 
-    /// <summary>int8 rows, each with the scale between 80 % and 100 % of its largest weight / 127 that loses least.</summary>
+    /// <summary>
+    /// int8 rows, each with the scale between 80 % and 100 % of its largest weight / 127 that loses least.
+    /// </summary>
     private static Tensor QuantizeRows(Tensor weights)
     {
         var values = new sbyte[weights.Rows * weights.Columns];

@@ -18,7 +18,9 @@ public unsafe interface IShortLanes<T> where T : unmanaged, IShortLanes<T>
     /// <summary>Reads <see cref="Count"/> numbers.</summary>
     static abstract T Load(short* source);
 
-    /// <summary>Reads <see cref="Count"/> floats, none NaN, rounds them to the nearest integer, ties to even, and saturates.</summary>
+    /// <summary>
+    /// Reads <see cref="Count"/> floats, none NaN, rounds them to the nearest integer, ties to even, and saturates.
+    /// </summary>
     static abstract T Round(float* source);
 
     /// <summary>Writes <see cref="Count"/> numbers.</summary>
@@ -54,12 +56,15 @@ public unsafe interface IShortLanes<T> where T : unmanaged, IShortLanes<T>
     /// <summary>a · b as integers; the caller knows that it does not overflow.</summary>
     static abstract T operator *(T a, T b);
 
-    /// <summary><paramref name="magnitude"/>, negated where <paramref name="sign"/> is negative; 0 where that is 0 or <paramref name="magnitude"/> is.</summary>
+    /// <summary>
+    /// <paramref name="magnitude"/>, negated where <paramref name="sign"/> is negative; 0 where that is 0 or <paramref
+    /// name="magnitude"/> is.
+    /// </summary>
     static abstract T WithSign(T magnitude, T sign);
 
     /// <summary>
-    /// 32768 - a, but a where <paramref name="sign"/> is negative; the caller knows that a is 16384 where that is 0, and has
-    /// 16384 in <paramref name="half"/>.
+    /// 32768 - a, but a where <paramref name="sign"/> is negative; the caller knows that a is 16384 where that is 0,
+    /// and has 16384 in <paramref name="half"/>.
     /// </summary>
     static abstract T ComplementUnlessNegative(T a, T sign, T half);
 }
@@ -144,17 +149,20 @@ public readonly unsafe struct VectorShorts(Vector<short> value) : IShortLanes<Ve
     {
         if (Avx2.IsSupported)
         {
-            // Too large a float converts to the smallest integer, so the upper limit is needed before and the lower is not.
+            // Too large a float converts to the smallest integer, so the upper limit is needed before and the lower is
+            // not.
             var limit = Vector256.Create(32767f);
             var low = Avx.ConvertToVector256Int32(Avx.Min(Vector256.Load(source), limit));
             var high = Avx.ConvertToVector256Int32(Avx.Min(Vector256.Load(source + 8), limit));
-            return new(Avx2.Permute4x64(Avx2.PackSignedSaturate(low, high).AsInt64(), 0b11_01_10_00).AsInt16().AsVector());
+            var packed = Avx2.PackSignedSaturate(low, high).AsInt64();
+            return new(Avx2.Permute4x64(packed, 0b11_01_10_00).AsInt16().AsVector());
         }
         if (AdvSimd.IsSupported)
         {
             var low = AdvSimd.ConvertToInt32RoundToEven(Vector128.Load(source));
             var high = AdvSimd.ConvertToInt32RoundToEven(Vector128.Load(source + 4));
-            return new(AdvSimd.ExtractNarrowingSaturateUpper(AdvSimd.ExtractNarrowingSaturateLower(low), high).AsVector());
+            var lower = AdvSimd.ExtractNarrowingSaturateLower(low);
+            return new(AdvSimd.ExtractNarrowingSaturateUpper(lower, high).AsVector());
         }
         throw new PlatformNotSupportedException();
     }
@@ -192,7 +200,8 @@ public readonly unsafe struct VectorShorts(Vector<short> value) : IShortLanes<Ve
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static VectorShorts AddSaturated(VectorShorts a, VectorShorts b) => new(Vector.AddSaturate(a.Value, b.Value));
+    public static VectorShorts AddSaturated(VectorShorts a, VectorShorts b) =>
+        new(Vector.AddSaturate(a.Value, b.Value));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -201,7 +210,10 @@ public readonly unsafe struct VectorShorts(Vector<short> value) : IShortLanes<Ve
         if (Avx2.IsSupported)
             return new(Avx2.MultiplyHighRoundScale(a.Value.AsVector256(), b.Value.AsVector256()).AsVector());
         if (AdvSimd.IsSupported)
-            return new(AdvSimd.MultiplyRoundedDoublingSaturateHigh(a.Value.AsVector128(), b.Value.AsVector128()).AsVector());
+        {
+            return new(AdvSimd.MultiplyRoundedDoublingSaturateHigh(
+                a.Value.AsVector128(), b.Value.AsVector128()).AsVector());
+        }
         throw new PlatformNotSupportedException();
     }
 
@@ -228,7 +240,8 @@ public readonly unsafe struct VectorShorts(Vector<short> value) : IShortLanes<Ve
     {
         if (Avx2.IsSupported)
             return new(Avx2.Sign(magnitude.Value.AsVector256(), sign.Value.AsVector256()).AsVector());
-        // (m ^ s) - s with s = -1 for negative numbers; where the sign is 0, the magnitude is 0 by the caller's word or 0 by itself.
+        // (m ^ s) - s with s = -1 for negative numbers; where the sign is 0, the magnitude is 0 by the caller's word or
+        // 0 by itself.
         var mask = sign.Value >> 15;
         return new((magnitude.Value ^ mask) - mask);
     }
