@@ -67,6 +67,19 @@ public sealed class SequenceRunnerTests
             }
         }
         AssertSameOnAllKernels(Format.ModelFiles.Small[3]);
+        foreach (var precision in Enum.GetValues<Precision>())
+        {
+            foreach (var pooling in (Pooling[])[Pooling.Mean, Pooling.Max])
+            {
+                AssertSameOnAllKernels(RandomModels.Create(9, precision, Inputs, "rnn:70:relu,gru:33,dense:5", window: Steps) with
+                {
+                    Pooling = pooling,
+                    OutputKind = OutputKind.Values,
+                    OutputMean = Tensor.FromFloats(5, 1, [1, -2, 300, 0, 0.1f]),
+                    OutputDeviation = Tensor.FromFloats(5, 1, [1, 2, 3e4f, 1e-3f, 7]),
+                });
+            }
+        }
     }
 
     [Fact]

@@ -59,7 +59,6 @@ internal static class EvaluateVerb
         {
             ["samples"] = evaluation.Samples,
             ["outputs"] = evaluation.Outputs,
-            ["loss"] = evaluation.Loss,
             ["precision"] = SharedOptions.NameOf(model.Precision),
             ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
             ["replaced_readings"] = evaluation.ReplacedReadings,
@@ -73,6 +72,7 @@ internal static class EvaluateVerb
         else
         {
             json["accuracy"] = evaluation.Accuracy;
+            json["loss"] = evaluation.Loss;
             json["confusion"] = Array(classes, row => Array(classes, column => evaluation.Confusion[row, column]));
         }
 
@@ -81,10 +81,11 @@ internal static class EvaluateVerb
         List<(string, string)> facts =
         [
             .. EvaluationText.Facts(evaluation, of: isStream ? "decision" : "step"),
-            ("loss", Figures.Short(evaluation.Loss)),
             ("precision", SharedOptions.NameOf(model.Precision)),
             ("time", $"{evaluation.Seconds:0.00} s"),
         ];
+        if (!areValues)
+            facts.Insert(1, ("loss", Figures.Short(evaluation.Loss)));
         if (evaluation.ReplacedReadings > 0)
             facts.Add(("replaced readings", Figures.Count(evaluation.ReplacedReadings)));
         if (file is not null)

@@ -57,7 +57,8 @@ internal static class InspectVerb
         if (model.Training is { } t)
         {
             facts.Add(("trained", $"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}"));
-            facts.Add(("accuracy", $"validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}"));
+            if (model.OutputKind == OutputKind.Classes)
+                facts.Add(("accuracy", $"validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}"));
         }
 
         facts.Add(("self-test", selfTest switch

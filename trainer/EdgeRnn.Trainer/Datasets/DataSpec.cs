@@ -150,8 +150,8 @@ public sealed class DataSpec
                 throw new UserException(
                     $"data '{Text}': the name '{name}' is longer than {RnnModel.MaxNameBytes} bytes; shorten it.");
         }
-        var counts = data.ClassCounts();
-        string[] empty = [.. data.Labels.Where((_, label) => counts[label] == 0)];
+        bool[] occurs = data.Occurring();
+        string[] empty = [.. data.Labels.Where((_, label) => !occurs[label])];
         if (empty.Length == 0)
             return data;
         // A single stray label 255 empties hundreds of classes; a few say it as well.

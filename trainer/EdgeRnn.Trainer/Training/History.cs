@@ -24,7 +24,7 @@ public enum StopReason
 /// <param name="Loss">Mean cross-entropy on the training data.</param>
 /// <param name="Accuracy">0 to 1.</param>
 /// <param name="ValidationLoss">On the validation data, by the device's own step; null without such data.</param>
-/// <param name="ValidationAccuracy">0 to 1; null without validation data.</param>
+/// <param name="ValidationAccuracy">0 to 1; null without validation data, and for values.</param>
 /// <param name="Seconds">Time of training and validation.</param>
 /// <param name="SamplesPerSecond">Sequences a second, training alone.</param>
 public sealed record EpochResult(

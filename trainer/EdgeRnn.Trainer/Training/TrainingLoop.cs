@@ -159,7 +159,8 @@ internal sealed partial class TrainingLoop : IDisposable
         }
 
         var result = new EpochResult(
-            _epoch, _lossSum / _weightSum, (double)_correct / OutputsOf(_train.Count), validated?.Loss, validated?.Accuracy,
+            _epoch, _lossSum / _weightSum, (double)_correct / OutputsOf(_train.Count), validated?.Loss,
+            _lossKind == LossKind.CrossEntropy ? validated?.Accuracy : null,
             Elapsed - _epochBegin, samplesPerSecond)
         {
             LearningRate = _learningRate,
@@ -223,7 +224,7 @@ internal sealed partial class TrainingLoop : IDisposable
 
     // Without validation data the last epoch is the one to keep.
     private static bool IsBetter(EpochResult result, EpochResult best) =>
-        result.ValidationAccuracy is null
+        result.ValidationLoss is null
         || result.ValidationAccuracy > best.ValidationAccuracy
         || (result.ValidationAccuracy == best.ValidationAccuracy && result.ValidationLoss < best.ValidationLoss);
 
