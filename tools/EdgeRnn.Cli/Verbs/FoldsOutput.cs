@@ -72,7 +72,7 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
     /// <summary>Each sequence as the network that never saw it judged it, one fold after the other.</summary>
     private Examination Together(SequenceDataset data, double? int8)
     {
-        int classes = data.Labels.Count, samples = _folds.Sum(fold => fold.Held.Count), correct = 0;
+        int classes = data.Labels.Count, samples = _folds.Sum(fold => fold.Evaluation.Outputs), correct = 0;
         var confusion = new int[classes, classes];
         var sequences = new List<Sequence>();
         var predictions = new List<Prediction>();
@@ -90,7 +90,7 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
 
         double Sum(Func<Evaluation, double> value) => _folds.Sum(fold => value(fold.Evaluation));
         var evaluation = new Evaluation(
-            samples, (double)correct / samples, Sum(e => e.Loss * e.Samples) / samples, confusion,
+            samples, (double)correct / samples, Sum(e => e.Loss * e.Outputs) / samples, confusion,
             (long)Sum(e => e.ReplacedReadings), Sum(e => e.Seconds), predictions);
         return new("held-out", data with { Sequences = sequences }, evaluation, int8);
     }
