@@ -16,7 +16,11 @@ internal sealed class HostOptions
     public const string Usage = """
         edgernn-host: classifies a live stream of readings, a line of JSON a decision.
 
-          --model FILE          the model (.ernn)
+          --model FILE          the model (.ernn); with --state, the one to begin with
+          --state DIR           models that are deployed while it runs: SIGHUP or
+                                edgernn-host deploy NEW --state DIR puts one to trial
+          --trial SECONDS       so long must a new model run to stay [60]
+          --trust KEY.pub       take only models signed with this key
           --port PORT           a serial port; auto for the only one there is; a file
                                 or FIFO; stdin (also -); tcp:HOST:PORT
           --baud N              speed of the serial port [115200]
@@ -45,9 +49,21 @@ internal sealed class HostOptions
           --help                print this
 
         At the end, one JSON object on standard error accounts for every reading.
+
+        edgernn-host deploy NEW --state DIR [--trust KEY.pub]
+                                put a new model beside the running one, which swaps
+                                without losing a reading, and goes back if it fails
+        edgernn-host doctor [--port PORT] [--model FILE] [--state DIR] [--trust KEY.pub]
+                                look for what keeps it from working, and say the cure
         """;
 
     public string Model { get; private set; } = "";
+
+    public string? State { get; private set; }
+
+    public int TrialSeconds { get; private set; } = 60;
+
+    public string? Trust { get; private set; }
 
     public string Port { get; private set; } = "";
 
@@ -112,7 +128,7 @@ internal sealed class HostOptions
         return error is null ? options : null;
     }
 
-    private string? Missing() => Model.Length == 0 ? "--model FILE is missing"
+    private string? Missing() => Model.Length == 0 && State is null ? "--model FILE is missing"
         : Port.Length == 0 && Replay is null ? "--port PORT is missing"
         : null;
 
@@ -133,6 +149,9 @@ internal sealed class HostOptions
         Func<string, string?>? set = name switch
         {
             "--model" => text => Keep(Model = text),
+            "--state" => text => Keep(State = text),
+            "--trial" => SetTrial,
+            "--trust" => text => Keep(Trust = text),
             "--port" => text => Keep(Port = text),
             "--baud" => SetBaud,
             "--input" => SetInput,
@@ -155,6 +174,14 @@ internal sealed class HostOptions
             : set(value);
 
         static string? Keep(string text) => null;
+    }
+
+    private string? SetTrial(string value)
+    {
+        const int Day = 86_400;
+        bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds);
+        TrialSeconds = seconds;
+        return isNumber && seconds is >= 1 and <= Day ? null : $"--trial {value} is unknown; give 1 to {Day} seconds";
     }
 
     private string? SetBaud(string value)

@@ -1,17 +1,33 @@
 using System.Reflection;
 using EdgeRnn;
-using EdgeRnn.Format;
 using EdgeRnn.Host;
+using EdgeRnn.Host.Commands;
+using EdgeRnn.Host.Models;
 using EdgeRnn.Host.Pipeline;
 using EdgeRnn.Host.Transport;
-using EdgeRnn.Runtime;
 using EdgeRnn.Wire;
 
 const int Done = 0;
 const int Failed = 1;
 const int WrongUsage = 2;
 
-var options = HostOptions.Parse(args, out string? usageError);
+string? usageError = null;
+Func<string[], string?>? command = args.FirstOrDefault() switch
+{
+    "deploy" => words => DeployCommand.Run(words, out usageError),
+    "doctor" => words => DoctorCommand.Run(words, out usageError),
+    _ => null,
+};
+if (command is not null)
+{
+    string? failure = command(args);
+    if ((usageError ?? failure) is not { } sentence)
+        return Done;
+    StandardStreams.Say(usageError is null ? sentence : $"{usageError}; see edgernn-host --help");
+    return usageError is null ? Failed : WrongUsage;
+}
+
+var options = HostOptions.Parse(args, out usageError);
 if (options is null)
 {
     StandardStreams.Say($"{usageError}; see edgernn-host --help");
@@ -27,49 +43,61 @@ return Run(options) ? Done : Failed;
 
 static bool Run(HostOptions options)
 {
-    var model = ReadModel(options.Model, out string? error);
-    if (model is null)
-        return Refuse(error);
-    var rules = options.Decide is null
-        ? model.Decision
-        : model.Decision.With(options.Decide, model.Labels, model.SampleRateHz, out error);
-    if (rules is null)
-        return Refuse($"--decide: {error}");
-    using var port = OpenPort(options, out error);
-    if (port is null)
-        return Refuse(error);
-    using var capture = options.Capture is null ? null : Capture.Create(options.Capture, out error);
-    if (error is not null)
-        return Refuse(error);
-    StreamClassifier stream;
-    try
-    {
-        stream = new(new RnnSession(model));
-    }
-    catch (NotSupportedException e) // an offline model, or the kernel that the environment names does not run here
-    {
-        return Refuse(e.Message);
-    }
+    using var models = ModelSource.Open(options, out string? error);
+    var stream = models?.Start.Stream;
+    using var port = stream is null ? null : OpenPort(options, out error);
+    using var capture = port is null || options.Capture is null ? null : Capture.Create(options.Capture, out error);
+    if (models is null || stream is null || port is null || error is not null)
+        return Refuse(models, error);
+    var model = stream.Model;
     LineReceiver line = options.Input == InputFormat.Text
         ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
         : new FrameReceiver(model.InputSize);
     var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
-    using var stop = OperatingSystem.IsLinux() ? new StopSignal() : null;
+    using var stop = OperatingSystem.IsLinux() ? new SignalFd(models.StopSignals) : null;
     StandardStreams.StopFd = stop?.Fd ?? -1;
     var output = new OutputQueue(waitsForReader: options.BlockOnOutput ?? !port.IsLive);
-    var sink = new DecisionSink(model, rules, output, options.Output, options.EventsOnly);
-    var pipeline = new StreamPipeline(port, line, gaps, stream, sink, options) { Capture = capture };
-    List<IServed> served = [output];
+    if (MakeSink(model, out error) is not { } sink)
+        return Refuse(models, error);
+    sink.Begin();
+    var pipeline = new StreamPipeline(port, line, gaps, stream, sink, options)
+    {
+        Capture = capture,
+        MakeSink = MakeSink,
+    };
+    using var notifier = new Notifier(pipeline);
+    using var exchange = models.Exchange(pipeline);
     using var metrics = options.Metrics is null
         ? null
-        : MetricsServer.Open(options.Metrics, new(port, line, gaps, stream, sink, pipeline), out error);
+        : MetricsServer.Open(options.Metrics, new(port, line, gaps, pipeline), out error);
+    if (error is not null)
+        return Refuse(models, error);
+    List<IServed> served = [output, notifier];
     if (metrics is not null)
         served.Add(metrics);
-    return error is null ? pipeline.Run(new(port, stop, served)) : Refuse(error);
+    if (exchange is not null)
+        served.Add(exchange);
+    notifier.Ready();
+    bool done = pipeline.Run(new(port, stop, served));
+    notifier.Stopping();
+    if (done)
+        exchange?.End();
+    return done;
+
+    DecisionSink? MakeSink(RnnModel model, out string? error)
+    {
+        error = null;
+        var rules = options.Decide is null
+            ? model.Decision
+            : model.Decision.With(options.Decide, model.Labels, model.SampleRateHz, out error);
+        error = error is null ? null : $"--decide: {error}";
+        return rules is null ? null : new(model, rules, output, options.Output, options.EventsOnly);
+    }
 }
 
-static bool Refuse(string? error)
+static bool Refuse(ModelSource? models, string? error)
 {
+    models?.GiveBack();
     StandardStreams.Say(error!);
     return false;
 }
@@ -77,25 +105,6 @@ static bool Refuse(string? error)
 static Port? OpenPort(HostOptions options, out string? error) => options.Replay is null
     ? PortNames.Open(options.Port, new(options.Baud, options.Dtr, options.Rts), out error)
     : ReplayPort.Open(options.Replay, options.Speed, out error);
-
-static RnnModel? ReadModel(string path, out string? error)
-{
-    try
-    {
-        if (ModelReader.TryRead(File.ReadAllBytes(path), out var model, out error))
-            return model;
-        error = $"{path} is not a model this program can use: {error}";
-    }
-    catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-    {
-        error = $"there is no model {path}; make one with edgernn quantize";
-    }
-    catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-    {
-        error = $"{path} cannot be read; check that it is a file and that this user may read it";
-    }
-    return null;
-}
 
 static string VersionText()
 {

@@ -17,6 +17,7 @@ public sealed class StreamClassifier
     private long _step;
     private long _oldest;
     private long _begun;
+    private long _replacedBefore;
     private readonly long[] _bridgedBefore;
     private long _bridged;
 
@@ -68,7 +69,7 @@ public sealed class StreamClassifier
     /// <summary>
     /// Readings (NaN or infinite) that were replaced by their channel's mean; one in several windows counts once.
     /// </summary>
-    public long ReplacedReadings => _states.ReplacedReadings;
+    public long ReplacedReadings => _replacedBefore + _states.ReplacedReadings;
 
     /// <summary>Takes one step of the stream.</summary>
     /// <param name="readings"><c>[InputSize]</c> raw readings in the sensor's units.</param>
@@ -115,6 +116,17 @@ public sealed class StreamClassifier
             return false;
         Decide(StateOf(_oldest++), Steps + 1 - _window);
         return true;
+    }
+
+    /// <summary>Takes the place of another model's stream: steps and counts go on, the state begins anew.</summary>
+    /// <param name="before">The stream whose next readings this one takes.</param>
+    public void ContinueAfter(StreamClassifier before)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        Reset();
+        Steps = before.Steps;
+        Resets = before.Resets + 1;
+        _replacedBefore = before.ReplacedReadings - _states.ReplacedReadings;
     }
 
     private int StateOf(long window) => (int)(window % _states.Streams);

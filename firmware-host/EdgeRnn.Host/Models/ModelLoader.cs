@@ -57,6 +57,11 @@ internal sealed class ModelLoader(TrustedKey? trust)
             return "it has no self-test; models that edgernn train and edgernn quantize write have one";
         if (model.InputSize != line.InputSize)
             return $"it reads {model.InputSize} channels, and the line carries {line.InputSize}";
+        if (model.OutputKind != line.OutputKind)
+            return $"it gives {NameOf(model.OutputKind)}, and the one that runs gives {NameOf(line.OutputKind)}";
+        if (model.OutputKind == OutputKind.Values && !model.Labels.SequenceEqual(line.Labels))
+            return $"its values are {string.Join(", ", model.Labels)}, and those of the one that runs " +
+                string.Join(", ", line.Labels);
         bool ratesKnown = model.SampleRateHz > 0 && line.SampleRateHz > 0;
         if (ratesKnown && MathF.Abs(model.SampleRateHz / line.SampleRateHz - 1) > 0.01f)
             return string.Create(CultureInfo.InvariantCulture,
@@ -66,6 +71,8 @@ internal sealed class ModelLoader(TrustedKey? trust)
                 string.Join(", ", line.Channels);
         return null;
     }
+
+    private static string NameOf(OutputKind kind) => kind == OutputKind.Values ? "values" : "classes";
 
     /// <summary>Bytes that this process may still take: what the system has, and what its control group may have.</summary>
     private static long AvailableBytes()

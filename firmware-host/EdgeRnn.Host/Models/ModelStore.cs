@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace EdgeRnn.Host.Models;
 
 /// <summary>
@@ -9,6 +11,7 @@ namespace EdgeRnn.Host.Models;
 ///   trial            a new one that waits for its first run
 ///   trial.running    a new one that runs, and has not proved itself yet
 ///   trial.new        one that is being written: nothing yet
+///   rejected.txt     why the last one was rejected
 ///
 ///   offer      write trial.new, sync it       trial.new -> trial           sync names
 ///   begin                                     trial -> trial.running       sync names     before its first step
@@ -24,6 +27,7 @@ internal sealed class ModelStore(IStateFolder folder)
     public const string Previous = "previous";
     public const string Trial = "trial";
     public const string Running = "trial.running";
+    public const string Reason = "rejected.txt";
     private const string Unfinished = "trial.new";
 
     /// <summary>Whether a new model waits for its first run.</summary>
@@ -81,6 +85,9 @@ internal sealed class ModelStore(IStateFolder folder)
         int error = folder.Delete(name);
         return error == 0 ? folder.SyncNames() : error;
     }
+
+    /// <summary>Leaves a sentence for whoever offered the model.</summary>
+    public void Explain(string reason) => _ = folder.Write(Reason, Encoding.UTF8.GetBytes(reason));
 
     private int Move(string from, string to)
     {

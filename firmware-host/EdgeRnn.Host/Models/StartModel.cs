@@ -24,6 +24,7 @@ internal sealed record StartModel(StreamClassifier Stream, bool OnTrial)
         if (store.HasRunning && old is not null)
         {
             say($"the new model {Checksum(ModelStore.Running)} is rejected: the process ended while it was on trial");
+            store.Explain("the process ended while it was on trial");
             _ = store.Reject();
         }
         else if (store.HasRunning && !store.HasTrial)
@@ -43,6 +44,7 @@ internal sealed record StartModel(StreamClassifier Stream, bool OnTrial)
             if (misfit is not null || stream is null)
             {
                 say($"the new model is rejected: {misfit}");
+                store.Explain(misfit!);
                 _ = store.Reject(ModelStore.Trial);
                 return null;
             }

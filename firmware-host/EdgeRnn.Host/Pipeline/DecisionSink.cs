@@ -28,7 +28,7 @@ internal sealed class DecisionSink
     private readonly LineText _text = new(OutputQueue.LongestLine);
     private readonly byte[][] _labels;
     private readonly long[] _perClass;
-    private readonly long _started = Stopwatch.GetTimestamp();
+    private long _started = Stopwatch.GetTimestamp();
 
     /// <summary>Prepares the names of <paramref name="model"/>'s labels.</summary>
     /// <param name="model">The model.</param>
@@ -50,15 +50,15 @@ internal sealed class DecisionSink
             _ => LineText.PlotterName(label, isFirst: i == 0),
         })];
         _perClass = new long[model.Labels.Count];
-        if (format == OutputFormat.Csv)
-        {
-            string result = model.OutputKind == OutputKind.Values
-                ? string.Join(',', model.Labels.Select(label => Encoding.UTF8.GetString(LineText.CsvQuote(label))))
-                : "label,class,score";
-            string header = $"index,step,sequence,{result},device_us,host_us,bridged,event\n";
-            StandardStreams.Write(StandardStreams.Output, Encoding.UTF8.GetBytes(header));
-        }
+        PrometheusLabels = [.. model.Labels.Select(LineText.PrometheusQuote)];
+        Checksum = Encoding.ASCII.GetBytes($"{model.Checksum:x8}");
     }
+
+    /// <summary>The names of the classes as metrics write them.</summary>
+    public byte[][] PrometheusLabels { get; }
+
+    /// <summary>The model's checksum in hexadecimal digits.</summary>
+    public byte[] Checksum { get; }
 
     /// <summary>Where the lines go.</summary>
     public OutputQueue Output { get; }
@@ -74,6 +74,32 @@ internal sealed class DecisionSink
 
     /// <summary>Decisions for each class.</summary>
     public ReadOnlySpan<long> PerClass => _perClass;
+
+    /// <summary>Writes what stands before the first line, where the format has something there.</summary>
+    public void Begin()
+    {
+        if (_format != OutputFormat.Csv)
+            return;
+        string result = _model.OutputKind == OutputKind.Values
+            ? string.Join(',', _model.Labels.Select(label => Encoding.UTF8.GetString(LineText.CsvQuote(label))))
+            : "label,class,score";
+        string header = $"index,step,sequence,{result},device_us,host_us,bridged,event\n";
+        StandardStreams.Write(StandardStreams.Output, Encoding.UTF8.GetBytes(header));
+    }
+
+    /// <summary>Goes on counting where another model's sink ended; classes are the same where their labels are.</summary>
+    public void ContinueAfter(DecisionSink before)
+    {
+        (Decisions, Unknown, Events, _started) = (before.Decisions, before.Unknown, before.Events, before._started);
+        for (int i = 0; i < _perClass.Length; i++)
+        {
+            for (int b = 0; b < before._perClass.Length; b++)
+            {
+                if (_labels[i].AsSpan().SequenceEqual(before._labels[b]))
+                    _perClass[i] = before._perClass[b];
+            }
+        }
+    }
 
     /// <summary>The stream was broken off.</summary>
     public void Reset() => _decider.Reset();

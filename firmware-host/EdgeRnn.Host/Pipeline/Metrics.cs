@@ -22,21 +22,15 @@ internal sealed class Metrics
     private readonly Port _port;
     private readonly LineReceiver _line;
     private readonly GapBridge _gaps;
-    private readonly StreamClassifier _stream;
-    private readonly DecisionSink _sink;
     private readonly StreamPipeline _pipeline;
     private readonly LineText _text;
-    private readonly byte[][] _labels;
-    private readonly byte[] _checksum;
     private readonly long _started = Stopwatch.GetTimestamp();
 
     public Metrics(
-        Port port, LineReceiver line, GapBridge gaps, StreamClassifier stream, DecisionSink sink, StreamPipeline pipeline)
+        Port port, LineReceiver line, GapBridge gaps, StreamPipeline pipeline)
     {
-        (_port, _line, _gaps, _stream, _sink, _pipeline) = (port, line, gaps, stream, sink, pipeline);
-        _labels = [.. stream.Model.Labels.Select(LineText.PrometheusQuote)];
-        _checksum = Encoding.ASCII.GetBytes($"{stream.Model.Checksum:x8}");
-        _text = new(FixedBytes + _labels.Sum(label => label.Length + 64));
+        (_port, _line, _gaps, _pipeline) = (port, line, gaps, pipeline);
+        _text = new(FixedBytes + _pipeline.Sink.PrometheusLabels.Sum(label => label.Length + 64));
     }
 
     /// <summary>The text, valid until the next call.</summary>
@@ -75,35 +69,35 @@ internal sealed class Metrics
 
     private void Network()
     {
-        Counter("edgernn_steps_total"u8, _stream.Steps);
+        Counter("edgernn_steps_total"u8, _pipeline.Stream.Steps);
         Counter("edgernn_bridged_steps_total"u8, _gaps.Bridged);
-        Counter("edgernn_state_resets_total"u8, _stream.Resets);
-        Counter("edgernn_replaced_readings_total"u8, _stream.ReplacedReadings);
+        Counter("edgernn_state_resets_total"u8, _pipeline.Stream.Resets);
+        Counter("edgernn_replaced_readings_total"u8, _pipeline.Stream.ReplacedReadings);
         Times("edgernn_step_seconds"u8, _pipeline.StepTime);
     }
 
     private void Output()
     {
         Type("edgernn_decisions_total"u8, "counter"u8);
-        var perClass = _sink.PerClass;
+        var perClass = _pipeline.Sink.PerClass;
         for (int i = 0; i < perClass.Length; i++)
         {
             _text.Raw("edgernn_decisions_total{label="u8);
-            _text.Raw(_labels[i]);
+            _text.Raw(_pipeline.Sink.PrometheusLabels[i]);
             _text.Field("} "u8, perClass[i]);
             _text.Raw("\n"u8);
         }
-        Counter("edgernn_unknown_decisions_total"u8, _sink.Unknown);
-        Counter("edgernn_events_total"u8, _sink.Events);
-        Counter("edgernn_dropped_output_total"u8, _sink.Output.Dropped);
-        Times("edgernn_output_queue_seconds"u8, _sink.Output.Latency);
+        Counter("edgernn_unknown_decisions_total"u8, _pipeline.Sink.Unknown);
+        Counter("edgernn_events_total"u8, _pipeline.Sink.Events);
+        Counter("edgernn_dropped_output_total"u8, _pipeline.Sink.Output.Dropped);
+        Times("edgernn_output_queue_seconds"u8, _pipeline.Sink.Output.Latency);
     }
 
     private void Process()
     {
         Type("edgernn_model_info"u8, "gauge"u8);
         _text.Raw("edgernn_model_info{crc32c=\""u8);
-        _text.Raw(_checksum);
+        _text.Raw(_pipeline.Sink.Checksum);
         _text.Raw("\"} 1\n"u8);
         Type("edgernn_uptime_seconds"u8, "gauge"u8);
         _text.Raw("edgernn_uptime_seconds "u8);

@@ -1,10 +1,14 @@
 using System.Diagnostics;
 using System.Text;
+using EdgeRnn.Host.Models;
 using EdgeRnn.Host.Transport;
 using EdgeRnn.Runtime;
 using EdgeRnn.Wire;
 
 namespace EdgeRnn.Host.Pipeline;
+
+/// <summary>Makes the sink of a model's decisions, or gives null and a sentence.</summary>
+internal delegate DecisionSink? SinkMaker(RnnModel model, out string? error);
 
 /// <summary>
 /// Port -> receiver -> gaps -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after the
@@ -15,7 +19,6 @@ internal sealed class StreamPipeline(
 {
     // Twice the longest chunk: what is left of one never keeps the next read small.
     private readonly ReadBuffer _buffer = new(2 * (TextReceiver.MaxLineLength + 1));
-    private readonly AllocationMeter _meter = new();
     private readonly byte[] _lost = Encoding.UTF8.GetBytes($"{port.Name} is gone; it is looked for until it is back\n");
     private readonly byte[] _back = Encoding.UTF8.GetBytes($"{port.Name} is back\n");
 
@@ -27,8 +30,23 @@ internal sealed class StreamPipeline(
     private readonly FirstSecond _rate = new();
     private readonly LineText _sentence = new(256);
 
+    /// <summary>The model that runs.</summary>
+    public RnnModel Model => stream.Model;
+
+    /// <summary>What runs it.</summary>
+    public StreamClassifier Stream => stream;
+
+    /// <summary>What makes lines of its decisions.</summary>
+    public DecisionSink Sink => sink;
+
+    /// <summary>Makes the sink of another model's decisions, or null and a sentence.</summary>
+    public required SinkMaker MakeSink { get; init; }
+
     /// <summary>Keeps the raw bytes; may be null.</summary>
     public Capture? Capture { get; init; }
+
+    /// <summary>Counts what is allocated while streaming.</summary>
+    public AllocationMeter Meter { get; } = new();
 
     /// <summary>Time of a step of the network.</summary>
     public Histogram StepTime { get; } = new();
@@ -40,13 +58,41 @@ internal sealed class StreamPipeline(
     public bool Run(Loop loop)
     {
         string? error = Pump(loop);
-        long allocated = _meter.Stop(out int collections);
+        long allocated = Meter.Stop(out int collections);
         sink.Output.Finish();
         error ??= sink.Output.IsBroken ? "nobody reads standard output any more" : null;
         if (error is not null)
             StandardStreams.Say(error);
         Report(allocated, collections);
         return error is null;
+    }
+
+    /// <summary>Makes another model ready to take over; may run on another thread.</summary>
+    public Successor? Prepare(StreamClassifier next, out string? error)
+    {
+        _ = next.Step(new float[next.Model.InputSize]); // whatever is made at the first step is made
+        next.Reset();
+        var nextSink = MakeSink(next.Model, out error);
+        return nextSink is null ? null : new(next, nextSink);
+    }
+
+    /// <summary>Another model takes over, from the next reading on. Numbers and counts go on.</summary>
+    public void Use(Successor successor)
+    {
+        successor.Stream.ContinueAfter(stream);
+        successor.Sink.ContinueAfter(sink);
+        (stream, sink) = (successor.Stream, successor.Sink);
+    }
+
+    /// <summary>Writes a line for systemd's status of the service.</summary>
+    public void Status(LineText text)
+    {
+        var counts = line.Counts;
+        text.Field("STATUS="u8, counts.Delivered);
+        text.Field(" readings, "u8, counts.Lost);
+        text.Field(" lost, "u8, counts.Damaged);
+        text.Field(" damaged; "u8, sink.Decisions);
+        text.Raw(port.IsLive && port.Fd < 0 ? " decisions; the port is gone\n"u8 : " decisions; listening\n"u8);
     }
 
     /// <summary>The loop; gives null, or a sentence.</summary>
@@ -158,7 +204,7 @@ internal sealed class StreamPipeline(
         if (!isDue)
             return;
         sink.Write(stream, sequence, deviceUs);
-        _meter.Start();
+        Meter.Start();
     }
 
     private void Report(long allocatedBytes, int collections)

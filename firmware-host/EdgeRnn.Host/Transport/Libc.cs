@@ -68,6 +68,16 @@ internal static partial class Libc
         return told ? (ushort)(*(ushort*)(statx + 28) & 0xF000) : (ushort)0; // stx_mode & S_IFMT
     }
 
+    /// <summary>The group that owns a file; 0 when the kernel does not tell.</summary>
+    public static unsafe uint GroupOf(string path)
+    {
+        const int Here = -100; // AT_FDCWD
+        const uint GroupOnly = 16; // STATX_GID
+        var statx = stackalloc byte[256];
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
+            return StatX(Here, name, 0, GroupOnly, statx) >= 0 ? *(uint*)(statx + 24) : 0; // stx_gid
+    }
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, int mode);
 

@@ -19,11 +19,12 @@ __attribute__((constructor(101))) static void before_the_runtime(void)
     }
 #endif
     /*
-     * Every thread inherits this mask, so the two signals wait for the host's signalfd: taking them needs no thread
-     * and no managed allocation. SIGPIPE waits for ever: a closed output is an error code of write().
+     * Every thread inherits this mask, so the signals wait for the host's signalfd: taking them needs no thread and no
+     * managed allocation. SIGPIPE waits for ever: a closed output is an error code of write().
      */
     sigset_t set;
     sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGPIPE);
