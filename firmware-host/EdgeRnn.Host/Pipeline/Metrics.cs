@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using EdgeRnn.Host.Transport;
-using EdgeRnn.Runtime;
 using EdgeRnn.Wire;
 
 namespace EdgeRnn.Host.Pipeline;
@@ -12,6 +11,12 @@ internal sealed class Metrics
 {
     // All but what is written for each label, which is some hundred bytes and its name.
     private const int FixedBytes = 16 * 1024;
+
+    // A label with every byte escaped, and what stands around it.
+    private const int LongestSample = 2 * RnnModel.MaxNameBytes + 64;
+
+    /// <summary>Most bytes of the text, of whatever model is deployed.</summary>
+    public const int Capacity = FixedBytes + RnnModel.MaxLabels * LongestSample;
 
     private static readonly byte[][] Limits =
     [
@@ -26,11 +31,10 @@ internal sealed class Metrics
     private readonly LineText _text;
     private readonly long _started = Stopwatch.GetTimestamp();
 
-    public Metrics(
-        Port port, LineReceiver line, GapBridge gaps, StreamPipeline pipeline)
+    public Metrics(Port port, LineReceiver line, GapBridge gaps, StreamPipeline pipeline)
     {
         (_port, _line, _gaps, _pipeline) = (port, line, gaps, pipeline);
-        _text = new(FixedBytes + _pipeline.Sink.PrometheusLabels.Sum(label => label.Length + 64));
+        _text = new(Capacity);
     }
 
     /// <summary>The text, valid until the next call.</summary>

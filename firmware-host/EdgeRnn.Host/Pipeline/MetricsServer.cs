@@ -29,8 +29,8 @@ internal sealed unsafe class MetricsServer : IServed, IDisposable
     {
         _listener = listener;
         _metrics = metrics;
-        // Counters grow by some digits each, in years.
-        _answer = new byte[metrics.Write().Length + 32 * 1024];
+        // With the head of the answer.
+        _answer = new byte[Metrics.Capacity + 1024];
     }
 
     /// <inheritdoc/>
