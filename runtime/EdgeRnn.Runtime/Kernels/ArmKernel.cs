@@ -21,11 +21,15 @@ internal unsafe interface ITileProduct<TInputs>
         [ConstantExpected(Max = (byte)7)] byte low, [ConstantExpected(Max = (byte)7)] byte high);
 
     /// <summary>
-    /// sums + the products of two tiles at <paramref name="offset"/>, one lane per row. Both tiles are loaded before
-    /// they are used, and pointer and constant come apart: the compiler then makes one load of both, and folds the
-    /// address into it.
+    /// sums + the products of the four tiles at <paramref name="offset"/>, one lane per row. Pointer and constant come
+    /// apart, and tiles are loaded before they are used: the compiler then makes one load of two, and folds the address
+    /// into it.
+    /// It keeps the order of instructions, and a core that does too waits less the more tiles lie between two that
+    /// depend.
     /// </summary>
-    static abstract void Add(ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, TInputs x);
+    static abstract void Add(
+        ref Vector128<int> s0, ref Vector128<int> s1, ref Vector128<int> s2, ref Vector128<int> s3,
+        sbyte* w, int offset, TInputs x);
 }
 
 /// <summary>The blocks of the ARM64 kernels: sixteen or four tiles side by side.</summary>
@@ -93,14 +97,10 @@ internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
         ref Vector128<int> s8, ref Vector128<int> s9, ref Vector128<int> s10, ref Vector128<int> s11,
         ref Vector128<int> s12, ref Vector128<int> s13, ref Vector128<int> s14, ref Vector128<int> s15)
     {
-        TProduct.Add(ref s0, ref s1, w, offset, x);
-        TProduct.Add(ref s2, ref s3, w, offset + 32, x);
-        TProduct.Add(ref s4, ref s5, w, offset + 64, x);
-        TProduct.Add(ref s6, ref s7, w, offset + 96, x);
-        TProduct.Add(ref s8, ref s9, w, offset + 128, x);
-        TProduct.Add(ref s10, ref s11, w, offset + 160, x);
-        TProduct.Add(ref s12, ref s13, w, offset + 192, x);
-        TProduct.Add(ref s14, ref s15, w, offset + 224, x);
+        TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, offset, x);
+        TProduct.Add(ref s4, ref s5, ref s6, ref s7, w, offset + 64, x);
+        TProduct.Add(ref s8, ref s9, ref s10, ref s11, w, offset + 128, x);
+        TProduct.Add(ref s12, ref s13, ref s14, ref s15, w, offset + 192, x);
     }
 
     // w [quads, 16, 4], four quads a turn
@@ -111,25 +111,13 @@ internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
         for (; x + 16 <= end; x += 16, w += 256)
         {
             var xs = Vector128.Load(x);
-            var xq = TProduct.Select(xs, 0, 0, 1);
-            TProduct.Add(ref s0, ref s1, w, 0, xq);
-            TProduct.Add(ref s2, ref s3, w, 32, xq);
-            xq = TProduct.Select(xs, 1, 2, 3);
-            TProduct.Add(ref s0, ref s1, w, 64, xq);
-            TProduct.Add(ref s2, ref s3, w, 96, xq);
-            xq = TProduct.Select(xs, 2, 4, 5);
-            TProduct.Add(ref s0, ref s1, w, 128, xq);
-            TProduct.Add(ref s2, ref s3, w, 160, xq);
-            xq = TProduct.Select(xs, 3, 6, 7);
-            TProduct.Add(ref s0, ref s1, w, 192, xq);
-            TProduct.Add(ref s2, ref s3, w, 224, xq);
+            TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, 0, TProduct.Select(xs, 0, 0, 1));
+            TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, 64, TProduct.Select(xs, 1, 2, 3));
+            TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, 128, TProduct.Select(xs, 2, 4, 5));
+            TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, 192, TProduct.Select(xs, 3, 6, 7));
         }
         for (; x < end; x += 4, w += 64)
-        {
-            var xq = TProduct.Spread(x);
-            TProduct.Add(ref s0, ref s1, w, 0, xq);
-            TProduct.Add(ref s2, ref s3, w, 32, xq);
-        }
+            TProduct.Add(ref s0, ref s1, ref s2, ref s3, w, 0, TProduct.Spread(x));
         Scale(s0, s1, scale, addend, y, 0);
         Scale(s2, s3, scale, addend, y, 8);
     }

@@ -39,17 +39,27 @@ internal sealed unsafe class NeonKernel : ArmKernel<NeonKernel.Product, InputPai
                 AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt16(), high).AsSByte());
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Add(ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, InputPairs x)
+        public static void Add(
+            ref Vector128<int> s0, ref Vector128<int> s1, ref Vector128<int> s2, ref Vector128<int> s3,
+            sbyte* w, int offset, InputPairs x)
         {
             // The upper halves first: the lower half of a register that is used again costs a move.
             var w0 = Vector128.Load(w + offset);
             var w1 = Vector128.Load(w + offset + 16);
-            var pairs0 = AdvSimd.MultiplyWideningUpper(w0, x.High);
-            var pairs1 = AdvSimd.MultiplyWideningUpper(w1, x.High);
-            pairs0 = AdvSimd.MultiplyWideningLowerAndAdd(pairs0, w0.GetLower(), x.Low);
-            pairs1 = AdvSimd.MultiplyWideningLowerAndAdd(pairs1, w1.GetLower(), x.Low);
-            sums0 = AdvSimd.AddPairwiseWideningAndAdd(sums0, pairs0);
-            sums1 = AdvSimd.AddPairwiseWideningAndAdd(sums1, pairs1);
+            var w2 = Vector128.Load(w + offset + 32);
+            var w3 = Vector128.Load(w + offset + 48);
+            var p0 = AdvSimd.MultiplyWideningUpper(w0, x.High);
+            var p1 = AdvSimd.MultiplyWideningUpper(w1, x.High);
+            var p2 = AdvSimd.MultiplyWideningUpper(w2, x.High);
+            var p3 = AdvSimd.MultiplyWideningUpper(w3, x.High);
+            p0 = AdvSimd.MultiplyWideningLowerAndAdd(p0, w0.GetLower(), x.Low);
+            p1 = AdvSimd.MultiplyWideningLowerAndAdd(p1, w1.GetLower(), x.Low);
+            p2 = AdvSimd.MultiplyWideningLowerAndAdd(p2, w2.GetLower(), x.Low);
+            p3 = AdvSimd.MultiplyWideningLowerAndAdd(p3, w3.GetLower(), x.Low);
+            s0 = AdvSimd.AddPairwiseWideningAndAdd(s0, p0);
+            s1 = AdvSimd.AddPairwiseWideningAndAdd(s1, p1);
+            s2 = AdvSimd.AddPairwiseWideningAndAdd(s2, p2);
+            s3 = AdvSimd.AddPairwiseWideningAndAdd(s3, p3);
         }
     }
 }

@@ -29,12 +29,17 @@ internal sealed unsafe class SdotKernel : ArmKernel<SdotKernel.Product, Vector12
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Add(
-            ref Vector128<int> sums0, ref Vector128<int> sums1, sbyte* w, int offset, Vector128<sbyte> x)
+            ref Vector128<int> s0, ref Vector128<int> s1, ref Vector128<int> s2, ref Vector128<int> s3,
+            sbyte* w, int offset, Vector128<sbyte> x)
         {
             var w0 = Vector128.Load(w + offset);
             var w1 = Vector128.Load(w + offset + 16);
-            sums0 = Dp.DotProduct(sums0, w0, x);
-            sums1 = Dp.DotProduct(sums1, w1, x);
+            var w2 = Vector128.Load(w + offset + 32);
+            var w3 = Vector128.Load(w + offset + 48);
+            s0 = Dp.DotProduct(s0, w0, x);
+            s1 = Dp.DotProduct(s1, w1, x);
+            s2 = Dp.DotProduct(s2, w2, x);
+            s3 = Dp.DotProduct(s3, w3, x);
         }
     }
 }
