@@ -27,6 +27,7 @@ internal sealed class HostOptions
           --dtr on|off          set this modem line; left alone if not given
           --rts on|off          likewise
           --input frames|text   what the line carries [frames]
+          --auth-key FILE       take only frames sealed with this key, and each once
           --on-gap RULE         missing readings: reset the window and the state, or make
                                 readings up: hold[:N], interpolate[:N] for at most N
                                 in a row [reset; N: the window]
@@ -83,6 +84,8 @@ internal sealed class HostOptions
     public bool EventsOnly { get; private set; }
 
     public string? Metrics { get; private set; }
+
+    public string? AuthKey { get; private set; }
 
     public string? Capture { get; private set; }
 
@@ -161,6 +164,7 @@ internal sealed class HostOptions
             "--output" => SetOutput,
             "--report" => SetReport,
             "--metrics" => text => Keep(Metrics = text),
+            "--auth-key" => text => Keep(AuthKey = text),
             "--capture" => text => Keep(Capture = text),
             "--replay" => text => Keep(Replay = text),
             "--speed" => SetSpeed,

@@ -47,12 +47,13 @@ static bool Run(HostOptions options)
     var stream = models?.Start.Stream;
     using var port = stream is null ? null : OpenPort(options, out error);
     using var capture = port is null || options.Capture is null ? null : Capture.Create(options.Capture, out error);
+    var key = options.AuthKey is null || error is not null ? null : HmacAuthenticator.Load(options.AuthKey, out error);
     if (models is null || stream is null || port is null || error is not null)
         return Refuse(models, error);
     var model = stream.Model;
     LineReceiver line = options.Input == InputFormat.Text
         ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
-        : new FrameReceiver(model.InputSize);
+        : new FrameReceiver(model.InputSize, key);
     var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     using var stop = OperatingSystem.IsLinux() ? new SignalFd(models.StopSignals) : null;
     StandardStreams.StopFd = stop?.Fd ?? -1;

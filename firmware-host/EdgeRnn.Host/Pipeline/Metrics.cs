@@ -59,6 +59,8 @@ internal sealed class Metrics
         Counter("edgernn_noise_chunks_total"u8, counts.Noise);
         Counter("edgernn_duplicate_frames_total"u8, counts.Duplicates);
         Counter("edgernn_undescribed_frames_total"u8, counts.Undescribed);
+        Counter("edgernn_unauthenticated_frames_total"u8, counts.Unauthenticated);
+        Counter("edgernn_replayed_frames_total"u8, counts.Replayed);
         Counter("edgernn_sender_restarts_total"u8, counts.Restarts);
         Counter("edgernn_sender_errors_total"u8, counts.SenderErrors);
         Counter("edgernn_line_bytes_total"u8, _port.BytesRead);

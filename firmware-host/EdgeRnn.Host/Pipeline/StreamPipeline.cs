@@ -219,6 +219,8 @@ internal sealed class StreamPipeline(
         json.Field(",\"duplicates\":"u8, counts.Duplicates);
         json.Field(",\"restarts\":"u8, counts.Restarts);
         json.Field(",\"undescribed\":"u8, counts.Undescribed);
+        json.Field(",\"unauthenticated\":"u8, counts.Unauthenticated);
+        json.Field(",\"replayed\":"u8, counts.Replayed);
         json.Field(",\"sender_errors\":"u8, counts.SenderErrors);
         json.Field(",\"reconnects\":"u8, port.Reconnects);
         if (port.Errors() is { } errors)

@@ -36,7 +36,7 @@ public readonly ref struct Frame(FrameType type, ushort stream, uint sequence, u
     public const int MaxPayloadLength = 32_768;
 
     /// <summary>Longest frame before encoding.</summary>
-    public const int MaxLength = HeaderLength + MaxPayloadLength + CrcLength;
+    public const int MaxLength = HeaderLength + MaxPayloadLength + FrameAuthenticator.SealLength + CrcLength;
 
     /// <summary>Longest frame on the wire, without its delimiter.</summary>
     public static int MaxEncodedLength => Cobs.MaxEncodedLength(MaxLength);
@@ -53,6 +53,18 @@ public readonly ref struct Frame(FrameType type, ushort stream, uint sequence, u
     /// <summary>The sender's clock in microseconds, modulo 2^32.</summary>
     public uint TimeUs { get; } = timeUs;
 
-    /// <summary>The bytes between header and CRC.</summary>
+    /// <summary>The bytes between header and CRC, without a seal.</summary>
     public ReadOnlySpan<byte> Payload { get; } = payload;
+
+    /// <summary>The bit of the type byte that says that the frame is sealed.</summary>
+    internal const byte SealedBit = 0x80;
+
+    /// <summary>Of a sealed frame everything from its version to its stamp; otherwise empty.</summary>
+    public ReadOnlySpan<byte> Covered { get; init; }
+
+    /// <summary>Of a sealed frame the stamp, which rises from frame to frame.</summary>
+    public ulong Stamp { get; init; }
+
+    /// <summary>Of a sealed frame the tag.</summary>
+    public ulong Tag { get; init; }
 }

@@ -59,7 +59,11 @@ public static class FrameDecoder
             || scratch[0] != Frame.Version)
             return FrameAnswer.ThrowAway;
 
-        var type = (FrameType)scratch[1];
+        bool isSealed = (scratch[1] & Frame.SealedBit) != 0;
+        var type = (FrameType)(scratch[1] & ~Frame.SealedBit);
+        int sealLength = isSealed ? FrameAuthenticator.SealLength : 0;
+        if (length < Frame.HeaderLength + sealLength + Frame.CrcLength)
+            return FrameAnswer.ThrowAway;
         if (type is not (FrameType.Descriptor or FrameType.Data or FrameType.End))
             return FrameAnswer.ThrowAway;
         if (type != FrameType.Descriptor && descriptorCrc is null)
@@ -75,7 +79,12 @@ public static class FrameDecoder
             BinaryPrimitives.ReadUInt16LittleEndian(covered[2..]),
             BinaryPrimitives.ReadUInt32LittleEndian(covered[4..]),
             BinaryPrimitives.ReadUInt32LittleEndian(covered[8..]),
-            covered[Frame.HeaderLength..]);
+            covered[Frame.HeaderLength..^sealLength])
+        {
+            Covered = isSealed ? covered[..^FrameAuthenticator.TagLength] : default,
+            Stamp = isSealed ? BinaryPrimitives.ReadUInt64LittleEndian(covered[^sealLength..]) : 0,
+            Tag = isSealed ? BinaryPrimitives.ReadUInt64LittleEndian(covered[^FrameAuthenticator.TagLength..]) : 0,
+        };
         return FrameAnswer.Frame;
     }
 }

@@ -8,20 +8,28 @@ public sealed class FrameEncoder
     private readonly Descriptor _descriptor;
     private readonly byte[] _descriptorPayload;
     private readonly uint _descriptorCrc;
+    private readonly FrameAuthenticator? _key;
     private readonly byte[] _plain;
+    private ulong _stamp;
     private readonly byte[] _encoded;
 
     /// <summary>Prepares a sender of lines that <paramref name="descriptor"/> describes.</summary>
     /// <param name="descriptor">The channels.</param>
     /// <param name="stream">A number that differs from that of the sender's last start.</param>
     /// <param name="firstSequence">Number of the first data frame.</param>
-    public FrameEncoder(Descriptor descriptor, ushort stream = 0, uint firstSequence = 0)
+    /// <param name="key">Seals every frame; null for none.</param>
+    /// <param name="firstStamp">Greater than any stamp this key has sealed before, such as a clock's microseconds.</param>
+    public FrameEncoder(
+        Descriptor descriptor, ushort stream = 0, uint firstSequence = 0, FrameAuthenticator? key = null,
+        ulong firstStamp = 1)
     {
+        _key = key;
+        _stamp = firstStamp;
         _descriptor = descriptor;
         _descriptorPayload = descriptor.ToPayload();
         _descriptorCrc = Crc32C.Compute(_descriptorPayload);
         int longest = Math.Max(_descriptorPayload.Length, descriptor.DataLength);
-        _plain = new byte[Frame.HeaderLength + longest + Frame.CrcLength];
+        _plain = new byte[Frame.HeaderLength + longest + FrameAuthenticator.SealLength + Frame.CrcLength];
         _encoded = new byte[Cobs.MaxEncodedLength(_plain.Length) + 1];
         Stream = stream;
         Sequence = firstSequence;
@@ -59,13 +67,21 @@ public sealed class FrameEncoder
 
     private ReadOnlySpan<byte> Finish(FrameType type, uint timeUs, int payloadLength, uint seed)
     {
-        var plain = _plain.AsSpan(0, Frame.HeaderLength + payloadLength + Frame.CrcLength);
+        int sealLength = _key is null ? 0 : FrameAuthenticator.SealLength;
+        var plain = _plain.AsSpan(0, Frame.HeaderLength + payloadLength + sealLength + Frame.CrcLength);
         plain[0] = Frame.Version;
-        plain[1] = (byte)type;
+        plain[1] = (byte)((byte)type | (_key is null ? 0 : Frame.SealedBit));
         BinaryPrimitives.WriteUInt16LittleEndian(plain[2..], Stream);
         BinaryPrimitives.WriteUInt32LittleEndian(plain[4..], Sequence);
         BinaryPrimitives.WriteUInt32LittleEndian(plain[8..], timeUs);
         var covered = plain[..^Frame.CrcLength];
+        if (_key is not null)
+        {
+            var seal = covered[^FrameAuthenticator.SealLength..];
+            BinaryPrimitives.WriteUInt64LittleEndian(seal, _stamp++);
+            ulong tag = _key.TagOf(covered[..^FrameAuthenticator.TagLength]);
+            BinaryPrimitives.WriteUInt64LittleEndian(seal[sizeof(ulong)..], tag);
+        }
         BinaryPrimitives.WriteUInt32LittleEndian(plain[covered.Length..], Crc32C.Compute(covered, seed));
 
         int length = Cobs.Encode(plain, _encoded);

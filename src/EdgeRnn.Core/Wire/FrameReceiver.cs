@@ -14,12 +14,16 @@ public sealed class FrameReceiver : LineReceiver
     private SampleType _sampleType;
     private uint _timeUs;
     private long _missing;
+    private readonly FrameAuthenticator? _key;
+    private ulong _stamp;
 
     /// <summary>Prepares a receiver; all memory is reserved here.</summary>
     /// <param name="channels">Channels a reading must have.</param>
-    public FrameReceiver(int channels)
+    /// <param name="key">Without one, seals are not looked at; with one, every frame must have the right one.</param>
+    public FrameReceiver(int channels, FrameAuthenticator? key = null)
         : base(channels)
     {
+        _key = key;
         _scales = new float[channels];
         _account = new(Counts);
     }
@@ -43,7 +47,11 @@ public sealed class FrameReceiver : LineReceiver
                     Counts.Undescribed++;
                     continue;
             }
-            if (frame.Type == FrameType.Descriptor)
+            if (!IsAuthentic(frame))
+            {
+                _account.BadChunk();
+            }
+            else if (frame.Type == FrameType.Descriptor)
             {
                 if (!Describe(frame))
                     return LineAnswer.Refused;
@@ -72,6 +80,24 @@ public sealed class FrameReceiver : LineReceiver
         if (!rest.IsEmpty)
             _account.BadChunk(); // a frame that was cut off
         return false;
+    }
+
+    private bool IsAuthentic(in Frame frame)
+    {
+        if (_key is null)
+            return true;
+        if (frame.Covered.IsEmpty || _key.TagOf(frame.Covered) != frame.Tag)
+        {
+            Counts.Unauthenticated++;
+            return false;
+        }
+        if (frame.Stamp <= _stamp)
+        {
+            Counts.Replayed++;
+            return false;
+        }
+        _stamp = frame.Stamp;
+        return true;
     }
 
     private int PayloadLength(FrameType type) =>

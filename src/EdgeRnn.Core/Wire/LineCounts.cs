@@ -30,6 +30,12 @@ public sealed class LineCounts
     /// <summary>Lines of text in which the sender reported an error of its own.</summary>
     public long SenderErrors { get; internal set; }
 
+    /// <summary>Frames without the tag that the key asks for, or with another; bad chunks all the same.</summary>
+    public long Unauthenticated { get; internal set; }
+
+    /// <summary>Frames with a right tag whose stamp had been passed: sent again by somebody. Bad chunks, too.</summary>
+    public long Replayed { get; internal set; }
+
     /// <summary>Data and end frames that no descriptor vouches for.</summary>
     public long Undescribed { get; internal set; }
 }
