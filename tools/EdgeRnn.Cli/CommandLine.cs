@@ -69,6 +69,7 @@ internal static class CommandLine
         var root = new RootCommand("Trains small recurrent networks on sequences, and puts them on a board.")
         {
             DemoVerb.Create(),
+            RecordVerb.Create(),
             TrainVerb.Create(),
             QuantizeVerb.Create(),
             EvaluateVerb.Create(),
