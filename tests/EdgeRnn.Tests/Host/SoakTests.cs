@@ -55,6 +55,7 @@ public sealed class SoakTests : IDisposable
         using var http = new HttpClient();
         List<Look> looks = [];
         Send(_encoder.EncodeDescriptor(0));
+        await Listening(http, port);
         long begun = Stopwatch.GetTimestamp();
         for (long i = 0; i < count; i++)
         {
@@ -191,6 +192,23 @@ public sealed class SoakTests : IDisposable
             int end = line.IndexOf(',', start);
             long sequence = long.Parse(line.AsSpan(start, end - start), CultureInfo.InvariantCulture);
             latencies.Add(Stopwatch.GetElapsedTime(Volatile.Read(ref sent[sequence]), now).TotalMilliseconds);
+        }
+    }
+
+    /// <summary>Waits until the host has started.</summary>
+    private static async Task Listening(HttpClient http, int port)
+    {
+        while (true)
+        {
+            try
+            {
+                await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/"), TestContext.Current.CancellationToken);
+                return;
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(10, TestContext.Current.CancellationToken);
+            }
         }
     }
 
