@@ -77,6 +77,7 @@ internal static class CommandLine
             Sweep.SweepVerb.Create(),
             RunVerb.Create(),
             BenchVerb.Create(),
+            ImportVerb.Create(),
             InspectVerb.Create(),
             KeygenVerb.Create(),
             SignVerb.Create(),

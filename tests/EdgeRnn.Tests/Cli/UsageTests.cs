@@ -103,8 +103,8 @@ public sealed class UsageTests
     {
         string help = CliFolder.Run("--help").Output;
         Assert.All(
-            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "inspect", "stream-check"],
+            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "import", "inspect", "stream-check"],
             verb => Assert.Contains($"  {verb} ", help, StringComparison.Ordinal));
-        Assert.DoesNotContain("import", help, StringComparison.Ordinal);
+        Assert.DoesNotContain("  export ", help, StringComparison.Ordinal);
     }
 }

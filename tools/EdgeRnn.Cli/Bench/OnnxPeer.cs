@@ -16,7 +16,7 @@ public sealed class OnnxPeer : Contestant, IDisposable
     private readonly float[] _x;
     private int _step;
 
-    /// <summary>Loads a graph as <see cref="Onnx.OnnxStep"/> writes it.</summary>
+    /// <summary>Loads a graph as <see cref="EdgeRnn.Onnx.OnnxStep"/> writes it.</summary>
     /// <param name="graph">The file's bytes.</param>
     /// <param name="readings"><c>[steps, inputs]</c>, taken round and round.</param>
     public OnnxPeer(byte[] graph, float[] readings)
