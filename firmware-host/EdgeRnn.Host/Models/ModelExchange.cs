@@ -61,12 +61,16 @@ internal sealed class ModelExchange : IServed, IDisposable
                 return;
             Finish();
         }
+        bool isProven = _acceptAt >= 0 && Until(_acceptAt) == 0;
+        if (!_asked && !isProven)
+            return;
+        _pipeline.Meter.Pause();
         if (_asked)
         {
             _asked = false;
             Begin(Prepare);
         }
-        else if (_acceptAt >= 0 && Until(_acceptAt) == 0)
+        else
         {
             _acceptAt = -1;
             Begin(Accept);
@@ -89,7 +93,6 @@ internal sealed class ModelExchange : IServed, IDisposable
 
     private void Begin(Action work)
     {
-        _pipeline.Meter.Pause();
         _done = false;
         _worker = new Thread(() =>
         {
@@ -108,6 +111,7 @@ internal sealed class ModelExchange : IServed, IDisposable
 
     private void Finish()
     {
+        _worker!.Join(); // it is past its work; what it allocates while it ends is not the stream's
         _worker = null;
         if (_successor is not null)
         {
@@ -151,6 +155,7 @@ internal sealed class ModelExchange : IServed, IDisposable
     {
         bool accepted = _store.Accept() == 0;
         GC.Collect(); // what its predecessor took
+        GC.WaitForPendingFinalizers(); // their own allocations are not the stream's either
         Say(accepted
             ? $"the new model {_pipeline.Model.Checksum:x8} is the current one"
             : "the new model stays on trial: the state folder cannot be written");
