@@ -12,7 +12,7 @@ namespace EdgeRnn.Host.Commands;
 internal static partial class DoctorCommand
 {
     private static readonly StringBuilder Text = new();
-    private static int s_faults;
+    private static int _faults;
 
     /// <summary>Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.</summary>
     public static string? Run(string[] args, out string? usage)
@@ -31,7 +31,7 @@ internal static partial class DoctorCommand
         if (words["--state"] is { } state)
             State(state);
         StandardStreams.Print(Text.ToString().TrimEnd());
-        return s_faults == 0 ? null : $"{s_faults} to mend; do what the arrows say and run edgernn-host doctor again";
+        return _faults == 0 ? null : $"{_faults} to mend; do what the arrows say and run edgernn-host doctor again";
     }
 
     private static void Processor()
@@ -196,7 +196,7 @@ internal static partial class DoctorCommand
         Text.Append(remedy is null ? "ok    " : "mend  ").Append(what.PadRight(11)).Append(found).Append('\n');
         if (remedy is null)
             return;
-        s_faults++;
+        _faults++;
         Text.Append("      -> ").Append(remedy).Append('\n');
     }
 
