@@ -16,7 +16,11 @@ public sealed class SweepStopTests
     public void A_killed_sweep_leaves_no_process_and_goes_on()
     {
         using var folder = new CliFolder();
-        string[] command = ["sweep", "--data", "synthetic:motion?count=60", "--seeds", "2", "--jobs", "1", "--grid", "epochs=1,400", "--out", folder["s"]];
+        string[] command =
+        [
+            "sweep", "--data", "synthetic:motion?count=60", "--net", "rnn:4,dense:6", "--seeds", "2", "--jobs", "1",
+            "--grid", "epochs=1,120", "--out", folder["s"],
+        ];
         using (var sweep = Start(command))
         {
             WaitFor(() => Directory.Exists(folder["s/runs"]) && SweepTests.Times(folder["s/runs"]).Count >= 2
@@ -46,7 +50,7 @@ public sealed class SweepStopTests
         var asking = new Thread(() =>
         {
             WaitFor(() => Directory.Exists(runs) && Directory.GetDirectories(runs).Length == 2);
-            Thread.Sleep(1000);
+            Thread.Sleep(500);
             stop.Cancel();
         });
         asking.Start();

@@ -48,7 +48,9 @@ internal sealed class SweepJob
         var open = runs.Where(run => !run.IsDone()).ToList();
         string done = open.Count < runs.Count ? $", {runs.Count - open.Count} of them done" : "";
         terminal.Say($"{runs.Count / Seeds} choices × {Seeds} seeds: {runs.Count} runs{done}; {Math.Min(Jobs, runs.Count)} at a time");
-        await RunAll(open, runs.Count, terminal, cancellation);
+        var models = Untrained(runs);
+        using (StepTimer.WarmUp(models))
+            await RunAll(open, runs.Count, terminal, cancellation);
         if (cancellation.IsCancellationRequested)
         {
             int left = runs.Count(run => run.Result is null);
@@ -56,7 +58,8 @@ internal sealed class SweepJob
             return CommandLine.Stopped;
         }
 
-        var report = Report(runs, Times(runs));
+        // Side by side, once all is quiet.
+        var report = Report(runs, StepTimer.Microseconds(models));
         var json = Write(folder, report);
         terminal.Result(json, Views(report, folder));
         return runs.All(run => run.Result is not null) ? CommandLine.Done : CommandLine.Failed;
@@ -132,14 +135,14 @@ internal sealed class SweepJob
     }
 
     /// <summary>
-    /// Microseconds a step of each choice, measured side by side once all is quiet. Time does not depend on weights, so
-    /// that networks as they are before training will do.
+    /// A model of each choice to be timed: time does not depend on weights, so that networks as they are before training
+    /// will do.
     /// </summary>
-    private IReadOnlyList<double> Times(List<SweepRun> runs) => StepTimer.Microseconds([.. runs.Chunk(Seeds).Select(r =>
+    private List<RnnModel> Untrained(List<SweepRun> runs) => [.. runs.Chunk(Seeds).Select(r =>
     {
         var model = Network.Parse(r[0].Net, Data.Channels.Count).ToModel(Data);
-        return model.StreamRefusal is null ? Calibration.Quantize(model, Data, Precision.Int8) : model;
-    })]);
+        return ModelSummary.InAllPrecisions(model, Data.Subset([0]))[^1];
+    })];
 
     private SweepReport Report(List<SweepRun> runs, IReadOnlyList<double> times) => new()
     {

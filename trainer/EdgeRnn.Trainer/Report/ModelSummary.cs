@@ -34,10 +34,10 @@ public sealed record ModelSummary
     /// <summary>Bytes of the int8 model's file.</summary>
     public long? Int8Bytes { get; init; }
 
-    /// <summary>Microseconds a step of the float model takes on this machine, the median.</summary>
+    /// <summary>Microseconds a step of the float model takes on this machine, at best.</summary>
     public double FloatMicroseconds { get; init; }
 
-    /// <summary>Microseconds a step of the int8 model takes on this machine, the median.</summary>
+    /// <summary>Microseconds a step of the int8 model takes on this machine, at best.</summary>
     public double? Int8Microseconds { get; init; }
 
     /// <summary>The kernel that was timed.</summary>
@@ -49,24 +49,19 @@ public sealed record ModelSummary
     /// <summary>Products of a step.</summary>
     public long MultiplyAdds => Layers.Sum(layer => layer.MultiplyAdds);
 
+    /// <summary>A model as it is, and with int8 weights if it can have them: what <see cref="Of"/> will time.</summary>
+    /// <param name="model">A float model.</param>
+    /// <param name="data">Calibrates the int8 model.</param>
+    public static IReadOnlyList<RnnModel> InAllPrecisions(RnnModel model, SequenceDataset data) =>
+        Quantize(model, data).Int8 is { } int8 ? [model, int8] : [model];
+
     /// <summary>Quantizes, measures and times a model.</summary>
     /// <param name="model">A float model.</param>
     /// <param name="train">What it was trained on; calibrates the int8 model.</param>
     public static ModelSummary Of(RnnModel model, SequenceDataset train)
     {
         ArgumentNullException.ThrowIfNull(model);
-        RnnModel? int8 = null;
-        string why = model.StreamRefusal ?? "";
-        try
-        {
-            if (why.Length == 0)
-                int8 = Calibration.Quantize(model, train, Precision.Int8);
-        }
-        catch (Exception e) when (e is UserException or NotSupportedException)
-        {
-            why = e.Message;
-        }
-
+        var (int8, why) = Quantize(model, train);
         var times = StepTimer.Microseconds(int8 is null ? [model] : [model, int8]);
         return new()
         {
@@ -82,13 +77,28 @@ public sealed record ModelSummary
         };
     }
 
+    private static (RnnModel? Int8, string WhyNot) Quantize(RnnModel model, SequenceDataset data)
+    {
+        if (model.StreamRefusal is { } refusal)
+            return (null, refusal);
+        try
+        {
+            return (Calibration.Quantize(model, data, Precision.Int8), "");
+        }
+        catch (Exception e) when (e is UserException or NotSupportedException)
+        {
+            return (null, e.Message);
+        }
+    }
+
     private static LayerSummary Summarise(RnnLayer layer, RnnLayer? int8)
     {
         string kind = layer.Kind == LayerKind.SimpleRnn ? "rnn" : layer.Kind.ToString().ToLowerInvariant();
         long products = (long)layer.WeightIh.Rows * layer.WeightIh.Columns
             + (layer.WeightHh is { } hidden ? (long)hidden.Rows * hidden.Columns : 0);
         return new(
-            layer.Directions == 2 ? $"{kind}, both ways" : kind, layer.InputSize, layer.Outputs, Tensors(layer).Sum(t => (long)t.Tensor.Rows * t.Tensor.Columns),
+            layer.Directions == 2 ? $"{kind}, both ways" : kind, layer.InputSize, layer.Outputs,
+            Tensors(layer).Sum(t => (long)t.Tensor.Rows * t.Tensor.Columns),
             Bytes(layer), int8 is null ? null : Bytes(int8), products);
     }
 

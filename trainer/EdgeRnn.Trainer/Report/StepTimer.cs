@@ -8,51 +8,98 @@ namespace EdgeRnn.Trainer.Report;
 /// <summary>Times steps of models, all in turns, so that whatever else the machine does meets all alike.</summary>
 public static class StepTimer
 {
-    private const int StepsOfABlock = 50, BlocksOfARound = 40, LeastRounds = 4, MostRounds = 10;
+    private const int StepsOfABlock = 20, LeastBlocks = 5, WarmRounds = 6, WarmBlocks = 40;
+    private static readonly TimeSpan ForEach = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(110);
-    private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long a warm-up lasts if nobody stops it, for small models.</summary>
+    public static TimeSpan WarmAfter => WarmRounds * CompilerPause;
 
     /// <summary>The kernel that is timed.</summary>
     public static string KernelName => Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable)).Name;
 
     /// <summary>
-    /// Microseconds a step of each model: the median block of steps in its best round. The compiler goes over its code
-    /// three times, each after a pause; rounds go on until none has become faster.
+    /// Microseconds a step of each model: the best of many short blocks, so that neither other programs nor code that is
+    /// compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer; <see cref="WarmUp"/>
+    /// comes first.
     /// </summary>
     /// <param name="models">Models of any precision.</param>
     public static IReadOnlyList<double> Microseconds(IReadOnlyList<RnnModel> models)
     {
         ArgumentNullException.ThrowIfNull(models);
-        var contestants = models.Select(model => (Runner: new SequenceRunner(model), Readings: Noise(model))).ToList();
-        double[] best = [.. contestants.Select(c => Round(c.Runner, c.Readings))];
-        bool improves = true;
-        for (int round = 1; round < LeastRounds || (improves && round < MostRounds); round++)
+        Contestant[] contestants = [.. models.Select(model => new Contestant(model))];
+        var clock = Stopwatch.StartNew();
+        for (int block = 0; block < LeastBlocks || clock.Elapsed < contestants.Length * ForEach; block++)
         {
-            Thread.Sleep(CompilerPause);
-            improves = false;
-            for (int i = 0; i < best.Length; i++)
-            {
-                double time = Round(contestants[i].Runner, contestants[i].Readings);
-                improves |= time < 0.9 * best[i];
-                best[i] = Math.Min(best[i], time);
-            }
+            foreach (var contestant in contestants)
+                contestant.RunBlock();
         }
 
-        return best;
+        return [.. contestants.Select(contestant => contestant.Best)];
     }
 
-    private static double Round(SequenceRunner runner, float[] readings)
+    /// <summary>
+    /// Runs some steps of models on a thread of its own, while something else goes on: the compiler goes over code again
+    /// only some time after it was used, which <see cref="Microseconds"/> does not wait for.
+    /// </summary>
+    /// <param name="models">Models like those that will be timed; weights do not matter.</param>
+    /// <returns>Stops it.</returns>
+    public static IDisposable WarmUp(IReadOnlyList<RnnModel> models)
     {
-        var outputs = new float[runner.OutputsOf(StepsOfABlock) * runner.Model.Labels.Count];
-        var blocks = new List<double>(BlocksOfARound);
-        for (var clock = Stopwatch.StartNew(); blocks.Count < BlocksOfARound && clock.Elapsed < LongestRound;)
+        ArgumentNullException.ThrowIfNull(models);
+        return new Rounds([.. models.Select(model => new Contestant(model))]);
+    }
+
+    private sealed class Rounds : IDisposable
+    {
+        private readonly ManualResetEventSlim _stop = new();
+        private readonly Thread _thread;
+
+        public Rounds(Contestant[] contestants)
         {
-            long begin = Stopwatch.GetTimestamp();
-            runner.Run(readings, outputs);
-            blocks.Add(Stopwatch.GetElapsedTime(begin).TotalMicroseconds / StepsOfABlock);
+            _thread = new(() => Run(contestants)) { IsBackground = true, Priority = ThreadPriority.BelowNormal };
+            _thread.Start();
         }
 
-        return blocks.Order().ElementAt(blocks.Count / 2);
+        public void Dispose()
+        {
+            _stop.Set();
+            _thread.Join();
+            _stop.Dispose();
+        }
+
+        private void Run(Contestant[] contestants)
+        {
+            for (int round = 0; round < WarmRounds && !_stop.IsSet; round++)
+            {
+                foreach (var contestant in contestants)
+                {
+                    var clock = Stopwatch.StartNew();
+                    for (int i = 0; i < WarmBlocks && clock.Elapsed < LongestRound && !_stop.IsSet; i++)
+                        contestant.RunBlock();
+                }
+
+                _stop.Wait(CompilerPause);
+            }
+        }
+    }
+
+    private sealed class Contestant(RnnModel model)
+    {
+        private readonly SequenceRunner _runner = new(model);
+        private readonly float[] _readings = Noise(model);
+        private readonly float[] _outputs = new float[StepsOfABlock * model.Labels.Count];
+
+        public double Best { get; private set; } = double.PositiveInfinity;
+
+        public void RunBlock()
+        {
+            var outputs = _outputs.AsSpan(0, _runner.OutputsOf(StepsOfABlock) * _runner.Model.Labels.Count);
+            long begin = Stopwatch.GetTimestamp();
+            _runner.Run(_readings, outputs);
+            Best = Math.Min(Best, Stopwatch.GetElapsedTime(begin).TotalMicroseconds / StepsOfABlock);
+        }
     }
 
     /// <summary>Readings about the model's mean.</summary>
