@@ -150,7 +150,11 @@ internal sealed class Chart
         var picture = _plot.Add.Heatmap(values);
         picture.Colormap = new ScottPlot.Colormaps.CustomInterpolated([Colors.Black.WithAlpha(0), Colors.Black]);
         picture.ManualRange = new(0, 1);
-        picture.Position = _plot.Axes.GetLimits().Rect;
+        // ScottPlot takes the edges for the centres of the outermost cells.
+        var limits = _plot.Axes.GetLimits();
+        double x = (limits.Right - limits.Left) / (2 * values.GetLength(1));
+        double y = (limits.Top - limits.Bottom) / (2 * values.GetLength(0));
+        picture.Position = new CoordinateRect(limits.Left + x, limits.Right - x, limits.Bottom + y, limits.Top - y);
         return this;
     }
 
