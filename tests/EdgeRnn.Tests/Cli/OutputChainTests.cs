@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using EdgeRnn.Cli;
 using EdgeRnn.Tests.Host;
@@ -19,6 +20,15 @@ public sealed class OutputChainTests
             "--loss", "mae", "--threads", "1", "--out", folder["run"], "--json").Works().Json;
         Assert.False(trained.TryGetProperty("test_accuracy", out _));
         Assert.Equal(2, trained.GetProperty("values").GetArrayLength());
+        // Both values have their row and their picture; nothing speaks of classes.
+        string page = File.ReadAllText(trained.GetProperty("report").GetString()!);
+        double r2 = trained.GetProperty("values")[0].GetProperty("r2").GetDouble();
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"R² {r2:0.000}"), page, StringComparison.Ordinal);
+        Assert.Equal(3, page.Split("Predicted ").Length);
+        Assert.DoesNotContain("ccuracy", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
+        var again = CliFolder.Run("report", folder["run"], "--json").Works().Json;
+        Assert.Equal(r2, again.GetProperty("values")[0].GetProperty("r2").GetDouble());
         var quantized = CliFolder.Run(
             "quantize", "--model", folder["run/model.ernn"], "--calibrate", data, "--evaluate", data, "--out",
             folder["q.ernn"], "--json").Works().Json;
@@ -48,6 +58,8 @@ public sealed class OutputChainTests
         var json = CliFolder.Run(
             "evaluate", "--model", folder["run/model.ernn"], "--data", data, "--stream", "--json").Works().Json;
         Assert.Equal(20 * 30, json.GetProperty("outputs").GetInt32());
+        // Every step that is wrong is a mistake of its own.
+        Assert.Matches("step [0-9]+ of 30", File.ReadAllText(folder["run/report.html"]));
         CliFolder.Run("train", "--data", data, "--truncate", "8", "--out", folder["no"]).Fails(2, "--truncate", "--stream continuous");
     }
 
@@ -60,6 +72,9 @@ public sealed class OutputChainTests
             "train", "--data", Data, "--net", "gru:4:bi,pool:mean,dense:6", "--epochs", "1", "--threads", "1", "--out",
             folder["run"], "--json").Works();
         string model = folder["run/model.ernn"];
+        string page = File.ReadAllText(folder["run/report.html"]);
+        Assert.Contains("There is no int8 model: layer 1 is bidirectional", page, StringComparison.Ordinal);
+        CliFolder.Run("report", folder["run"]).Works();
         CliFolder.Run("evaluate", "--model", model, "--data", Data, "--json").Works();
         CliFolder.Run("inspect", "--model", model).Works();
         string[] words = ["layer 1 is bidirectional", "train a forward layer"];

@@ -49,12 +49,6 @@ internal static class ReportVerb
     private static RunReport Read(string folder, DataSpec? other, int threads, Terminal terminal)
     {
         var model = SharedOptions.LoadModel(Path.Combine(folder, "model.ernn"));
-        if (model.OutputKind == OutputKind.Values || model.IsOffline)
-        {
-            throw new UserException($"The model of '{folder}' {(model.IsOffline ? "reads whole sequences" : "gives values")}, "
-                + "which the report does not show; use edgernn evaluate.");
-        }
-
         var options = ReadJson(Path.Combine(folder, "options.json"));
         var result = ReadJson(Path.Combine(folder, "result.json"));
         string Option(string name) => options[name]?.ToString()
@@ -71,6 +65,8 @@ internal static class ReportVerb
 
         var test = other ?? (options["test"] is { } text ? DataSpec.Parse(text.ToString()) : null);
         var tested = test is null ? null : terminal.Load(test).AlignedTo(model);
+        using (StepTimer.WarmUp(ModelSummary.InAllPrecisions(model, train.Subset([0]))))
+            Thread.Sleep(StepTimer.WarmAfter);
         var summary = ModelSummary.Of(model, train);
         return new()
         {
@@ -124,9 +120,19 @@ internal static class ReportVerb
             ["step_us"] = Math.Round(report.Summary.FloatMicroseconds, 3),
             ["int8_step_us"] = report.Summary.Int8Microseconds is { } us ? Math.Round(us, 3) : null,
         };
+        if (shown.AreValues)
+        {
+            json.Remove("accuracy");
+            json.Remove("int8_accuracy");
+            json["values"] = EvaluationText.Errors(shown.Float);
+        }
+
+        var accuracy = ("accuracy", $"float {Figures.Percent(shown.Float.Accuracy)}, int8 {Figures.Percent(shown.Int8Accuracy)}");
         terminal.Result(json, Terminal.Facts(
+        [
             ("report", path),
             ("examined on", $"{shown.Part} data, {Figures.Count(shown.Float.Samples)} sequences"),
-            ("accuracy", $"float {Figures.Percent(shown.Float.Accuracy)}, int8 {Figures.Percent(shown.Int8Accuracy)}")));
+            .. shown.AreValues ? EvaluationText.Facts(shown.Float) : [accuracy],
+        ]));
     }
 }

@@ -163,13 +163,16 @@ internal sealed record TrainJob
 
         var options = OptionsFor(train, validation) with { Checkpoint = run.Checkpoint, Resume = true };
         // Windows that no board can run are refused now, not after an hour of training.
-        network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
+        var untrained = network.ToModel(
+            train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
         terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
             + $"{train.Channels.Count} channels, {data.Labels.Count} {outputs}{(train.EachStep ? " a step" : "")}{held}");
         terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
 
-        var history = terminal.Fit(network, train, options, cancellation);
+        History history;
+        using (StepTimer.WarmUp(ModelSummary.InAllPrecisions(untrained, train.Subset([0]))))
+            history = terminal.Fit(network, train, options, cancellation);
         terminal.Say(history.Summary);
         var model = network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         bool isStopped = history.StopReason == StopReason.Cancelled;
@@ -184,7 +187,7 @@ internal sealed record TrainJob
         var summary = ModelSummary.Of(model, train);
         var examinations = RunReport.Examine(
             summary, train, validation, isStopped ? null : test, Threads, evaluation);
-        bool hasPage = !areValues && !model.IsOffline && RunPage.Write(files.Page, terminal, new()
+        bool hasPage = RunPage.Write(files.Page, terminal, new()
         {
             Network = network.Specification,
             Options = RunPage.OptionsOf(described),

@@ -89,6 +89,16 @@ internal static class Charts
         return chart.ToSvg(description);
     }
 
+    /// <summary>Predictions against what is true, with the line where both are equal.</summary>
+    public static Html Agreement(double[] truth, double[] predicted, string description)
+    {
+        double low = truth.Concat(predicted).Where(double.IsFinite).DefaultIfEmpty(0).Min();
+        double high = truth.Concat(predicted).Where(double.IsFinite).DefaultIfEmpty(1).Max();
+        var (x, y) = (Axis.Over(low, high, "true"), Axis.Over(low, high, "predicted"));
+        var chart = new Chart(Width, Width, x, y).Line([x.Low, x.High], [x.Low, x.High], Ink.Muted, 1);
+        return chart.Dots(truth, predicted, Ink.Series, 4).ToSvg(description);
+    }
+
     /// <summary>Where values lie, without axes.</summary>
     public static Html Histogram(ValueRange range)
     {

@@ -27,8 +27,8 @@ internal static class DataPart
             ? Html.Empty
             : Html.Of($"<h3>Notes</h3><ul class=\"note\">{Html.Join(warnings, w => Html.Of($"<li>{w}</li>"))}</ul>\n");
         return Html.Of($"""
-            <p>{train.Name}: {Shown.Count(train.Labels.Count)} classes, {Shown.Count(train.Channels.Count)} channels{rate}.</p>
-            {table.ToHtml("")}{notes}{Classes(report, parts)}{Channels(report, train)}
+            <p>{train.Name}: {Shown.Count(train.Labels.Count)} {(report.AreValues ? "values" : "classes")}, {Shown.Count(train.Channels.Count)} channels{rate}.</p>
+            {table.ToHtml("")}{notes}{(report.AreValues ? Html.Empty : Classes(report, parts))}{Channels(report, train)}
             """);
     }
 

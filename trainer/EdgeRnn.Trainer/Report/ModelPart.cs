@@ -33,13 +33,13 @@ internal static class ModelPart
         string last = report.Folds.Count > 0 ? "; size and time are of the last fold's network" : "";
         var table = new HtmlTable(
             $"As float32 and with int8 weights; steps timed on this machine, kernel {summary.Kernel}{last}",
-            ["precision", "file, bytes", "a step", "steps a second", .. examinations.Select(e => $"accuracy, {e.Part}")]);
+            ["precision", "file, bytes", "a step", "steps a second", .. examinations.Select(e => $"{e.Measure}, {e.Part}")]);
         table.Row([Html.Of($"float32"), .. Cost(summary.FloatBytes, summary.FloatMicroseconds),
-            .. examinations.Select(e => Html.Of($"{Shown.Percent(e.Float.Accuracy)}"))]);
+            .. examinations.Select(e => Html.Of($"{e.FloatFigure}"))]);
         if (summary.Int8 is null)
             return Html.Of($"{table.ToHtml("")}<p class=\"note\">There is no int8 model: {summary.WhyNoInt8}</p>");
         table.Row([Html.Of($"int8"), .. Cost(summary.Int8Bytes, summary.Int8Microseconds),
-            .. examinations.Select(e => Html.Of($"{Shown.Percent(e.Int8Accuracy)}"))]);
+            .. examinations.Select(e => Html.Of($"{e.Int8Figure}"))]);
         return table.ToHtml("");
     }
 

@@ -19,9 +19,17 @@ public static class ReportPage
         List<(string Id, string Title, Html Content)> sections = [("training", "Training", Training(report))];
         if (hasFolds)
             sections.Add(("folds", "Folds", Folds(report)));
-        sections.Add(("confusion", "Confusion", Confusion(report)));
-        sections.Add(("classes", "Classes", Classes(report)));
-        sections.Add(("mistakes", "Worst mistakes", Mistakes(report)));
+        if (report.AreValues)
+        {
+            sections.Add(("errors", "Errors", ValuesPart.Write(report)));
+        }
+        else
+        {
+            sections.Add(("confusion", "Confusion", Confusion(report)));
+            sections.Add(("classes", "Classes", Classes(report)));
+        }
+
+        sections.Add(("mistakes", report.AreValues ? "Worst errors" : "Worst mistakes", Mistakes(report)));
         sections.Add(("model", "Model", ModelPart.Write(report)));
         sections.Add(("ranges", "Ranges", ModelPart.Ranges(report)));
         sections.Add(("data", "Data", DataPart.Write(report)));
@@ -43,18 +51,24 @@ public static class ReportPage
     {
         var shown = report.Shown;
         var summary = report.Summary;
-        int correct = Correct(shown.Float);
-        var (low, high) = Metrics.Interval95(correct, shown.Float.Outputs);
         double seconds = report.Histories.Sum(h => h.Seconds);
         var median = report.Histories.Where(h => h.Epochs.Count > 0).Select(h => h.SamplesPerSecond).DefaultIfEmpty();
-        string name = report.Folds.Count > 0 ? "Accuracy, held-out folds" : $"Accuracy, {shown.Part} data";
+        string name = $"{shown.Measure}, {(report.Folds.Count > 0 ? "held-out folds" : $"{shown.Part} data")}";
+        string step = Shown.Microseconds(summary.Int8Microseconds);
+        string floatStep = $"float32: {Shown.Microseconds(summary.FloatMicroseconds)}";
         return Page.Figures(
-            (name, Shown.Percent(shown.Float.Accuracy), $"95 of 100 times within {100 * low:0.0}–{100 * high:0.0} %"),
-            ("Accuracy, int8 weights", Shown.Percent(shown.Int8Accuracy), "by the board's own arithmetic"),
+            (name, shown.FloatFigure, report.AreValues ? ValuesPart.Range(shown.Float) : Interval(shown.Float)),
+            ($"{shown.Measure}, int8 weights", shown.Int8Figure, "by the board's own arithmetic"),
             ("Model file, int8", $"{Shown.Count(summary.Int8Bytes)} B", $"float32: {Shown.Count(summary.FloatBytes)} B"),
-            ("A step, int8", Shown.Microseconds(summary.Int8Microseconds), $"float32: {Shown.Microseconds(summary.FloatMicroseconds)}"),
+            ("A step, int8", step, floatStep),
             ("Parameters", Shown.Count(summary.Parameters), $"{Shown.Count(summary.MultiplyAdds)} multiply-adds a step"),
             ("Trained in", Shown.Time(seconds), $"{Shown.Count((long)median.Average())} sequences a second"));
+    }
+
+    private static string Interval(Evaluation evaluation)
+    {
+        var (low, high) = Metrics.Interval95(Correct(evaluation), evaluation.Outputs);
+        return FormattableString.Invariant($"95 of 100 times within {100 * low:0.0}–{100 * high:0.0} %");
     }
 
     private static Html Training(RunReport report)
@@ -70,17 +84,22 @@ public static class ReportPage
         if (validated)
             legend.Add((Ink.Series + 1, "validation"));
         string dot = histories.Count == 1 ? " The dot is the epoch whose weights were kept." : "";
-        var loss = Charts.Curve(histories, "loss", e => e.Loss, e => e.ValidationLoss, "Loss by epoch" + Ends(histories, e => e.Loss, e => e.ValidationLoss));
+        var loss = Charts.Curve(
+            histories, "loss", e => e.Loss, e => e.ValidationLoss,
+            "Loss by epoch" + Ends(histories, e => e.Loss, e => e.ValidationLoss));
         var accuracy = Charts.Curve(
             histories, "accuracy, %", e => 100 * e.Accuracy, e => 100 * e.ValidationAccuracy,
             "Accuracy in percent by epoch" + Ends(histories, e => 100 * e.Accuracy, e => 100 * e.ValidationAccuracy));
         var rate = Charts.Curve(
-            histories, "learning rate", e => e.LearningRate, null, "Learning rate by epoch" + Ends(histories, e => e.LearningRate, _ => null));
+            histories, "learning rate", e => e.LearningRate, null,
+            "Learning rate by epoch" + Ends(histories, e => e.LearningRate, _ => null));
+        string ofWhat = report.AreValues ? "error in deviations of each value" : "mean cross-entropy";
+        var accuracyFigure = report.AreValues ? Html.Empty : Page.Figure(accuracy, Html.Of($"Accuracy"));
         return Html.Of($"""
             <p>{summary}{dot}</p>
             {Page.Legend(legend)}<div class="charts three">
-            {Page.Figure(loss, Html.Of($"Loss: mean cross-entropy"))}{Page.Figure(accuracy, Html.Of($"Accuracy"))}{Page.Figure(rate, Html.Of($"Learning rate at each epoch's end"))}</div>
-            {(histories.Count == 1 ? Epochs(histories[0], validated) : Html.Empty)}
+            {Page.Figure(loss, Html.Of($"Loss: {ofWhat}"))}{accuracyFigure}{Page.Figure(rate, Html.Of($"Learning rate at each epoch's end"))}</div>
+            {(histories.Count == 1 ? Epochs(histories[0], validated, report.AreValues) : Html.Empty)}
             """);
     }
 
@@ -96,15 +115,20 @@ public static class ReportPage
             : text;
     }
 
-    private static Html Epochs(History history, bool validated)
+    private static Html Epochs(History history, bool validated, bool areValues)
     {
-        string[] validation = validated ? ["validation loss", "validation accuracy"] : [];
-        var table = new HtmlTable("Figures of each epoch", ["epoch", "loss", "accuracy", .. validation, "learning rate", "seconds"]);
+        string[] measures = areValues ? ["loss"] : ["loss", "accuracy"];
+        string[] validation = validated ? [.. measures.Select(m => "validation " + m)] : [];
+        var table = new HtmlTable("Figures of each epoch", ["epoch", .. measures, .. validation, "learning rate", "seconds"]);
         foreach (var e in history.Epochs)
         {
-            List<Html> cells = [Html.Of($"{e.Epoch}"), Html.Of($"{e.Loss:0.0000}"), Html.Of($"{Shown.Percent(e.Accuracy)}")];
+            List<Html> cells = [Html.Of($"{e.Epoch}"), Html.Of($"{e.Loss:0.0000}")];
+            if (!areValues)
+                cells.Add(Html.Of($"{Shown.Percent(e.Accuracy)}"));
             if (validated)
-                cells.AddRange([Html.Of($"{e.ValidationLoss ?? double.NaN:0.0000}"), Html.Of($"{Shown.Percent(e.ValidationAccuracy)}")]);
+                cells.Add(Html.Of($"{e.ValidationLoss ?? double.NaN:0.0000}"));
+            if (validated && !areValues)
+                cells.Add(Html.Of($"{Shown.Percent(e.ValidationAccuracy)}"));
             cells.AddRange([Html.Of($"{e.LearningRate:0.0e+0}"), Html.Of($"{e.Seconds:0.0}")]);
             _ = e.Epoch == history.BestEpoch ? table.BestRow([.. cells]) : table.Row([.. cells]);
         }
@@ -232,10 +256,12 @@ public static class ReportPage
     {
         var model = report.Summary.Model;
         var data = report.Shown.Data;
-        var worst = report.Shown.Float.Predictions
-            .Where(p => p.Predicted != p.Label)
-            .OrderByDescending(p => p.Scores[p.Predicted]).ThenBy(p => p.Index)
-            .Take(MistakesShown).ToList();
+        var predictions = report.Shown.Float.Predictions;
+        var ordered = report.AreValues
+            ? predictions.OrderByDescending(p => ValuesPart.Worst(model, p).Off)
+            : predictions.Where(p => p.Predicted != p.Label).OrderByDescending(p => p.Scores[p.Predicted]);
+        var worst = ordered.ThenBy(p => p.Index).Take(MistakesShown).ToList();
+        string which = report.AreValues ? "the values that are furthest off" : "what the network was most sure of, and wrong";
         if (worst.Count == 0)
             return Html.Of($"<p>{Where(report)}: there are none.</p>");
         bool isPicture = model.InputSize > Charts.MostLines || report.StepsAreRows;
@@ -249,7 +275,7 @@ public static class ReportPage
             ? Html.Empty
             : Page.Legend(data.Channels.Index().Select(c => (Ink.Series + c.Index, c.Item)));
         return Html.Of($"""
-            <p>{Where(report)}: what the network was most sure of, and wrong. {how}</p>
+            <p>{Where(report)}: {which}. {how}</p>
             {legend}<div class="charts">
             {Html.Join(worst, p => Mistake(report, p))}</div>
             """);
@@ -260,10 +286,21 @@ public static class ReportPage
         var model = report.Summary.Model;
         var sequence = report.Shown.Data.Sequences[p.Index];
         string from = sequence.Group is { } group ? $", from {group}" : "";
+        string where = $"sequence {p.Index}, {(p.Step is { } step ? $"step {step + 1} of {sequence.Steps}" : $"{sequence.Steps} steps")}{from}";
+        if (report.AreValues)
+        {
+            var (value, off) = ValuesPart.Worst(model, p);
+            string figures = $"{Shown.Short(p.Scores[value])} for {Shown.Short(p.Targets[value])}";
+            string said = $"Readings of sequence {p.Index}: {model.Labels[value]} was predicted as {figures}";
+            return Page.Figure(
+                Charts.Signal(sequence, model, report.StepsAreRows, said),
+                Html.Of($"<strong>{model.Labels[value]}</strong>: {figures}, off by {off:0.00} deviations<br>{where}"), "signal");
+        }
+
         string description = $"Readings of sequence {p.Index}, which is {model.Labels[p.Label]} and was taken for {model.Labels[p.Predicted]}";
         var chart = Charts.Signal(sequence, model, report.StepsAreRows, description);
         return Page.Figure(chart, Html.Of($"""
-            <strong>{model.Labels[p.Label]}</strong> taken for <strong>{model.Labels[p.Predicted]}</strong>, score {p.Scores[p.Predicted]:0.000} (right class: {p.Scores[p.Label]:0.000})<br>sequence {p.Index}, {sequence.Steps} steps{from}
+            <strong>{model.Labels[p.Label]}</strong> taken for <strong>{model.Labels[p.Predicted]}</strong>, score {p.Scores[p.Predicted]:0.000} (right class: {p.Scores[p.Label]:0.000})<br>{where}
             """), "signal");
     }
 

@@ -8,7 +8,23 @@ namespace EdgeRnn.Trainer.Report;
 /// <param name="Data">The sequences.</param>
 /// <param name="Float">The float model, with its predictions.</param>
 /// <param name="Int8Accuracy">Of the model with int8 weights, 0 to 1; null where there is none.</param>
-public sealed record Examination(string Part, SequenceDataset Data, Evaluation Float, double? Int8Accuracy);
+public sealed record Examination(string Part, SequenceDataset Data, Evaluation Float, double? Int8Accuracy)
+{
+    /// <summary>How far values of the model with int8 weights are off; empty where there are none.</summary>
+    public IReadOnlyList<ValueError> Int8Errors { get; init; } = [];
+
+    /// <summary>Whether the model gives values instead of classes.</summary>
+    public bool AreValues => Float.Errors.Count > 0;
+
+    internal string Measure => AreValues ? "R²" : "Accuracy";
+
+    internal string FloatFigure => AreValues ? MeanR2(Float.Errors) : Shown.Percent(Float.Accuracy);
+
+    internal string Int8Figure => AreValues ? MeanR2(Int8Errors) : Shown.Percent(Int8Accuracy);
+
+    private static string MeanR2(IReadOnlyList<ValueError> errors) =>
+        Shown.Part(errors.Select(e => e.R2).DefaultIfEmpty().Average(), errors.Count > 0);
+}
 
 /// <summary>One network of a cross-validation.</summary>
 /// <param name="Name">Its number, or the group that was held out.</param>
@@ -43,6 +59,9 @@ public sealed record RunReport
 
     /// <summary>The networks of a cross-validation; else empty.</summary>
     public IReadOnlyList<FoldResult> Folds { get; init; } = [];
+
+    /// <summary>Whether the model gives values instead of classes.</summary>
+    public bool AreValues => Shown.AreValues;
 
     /// <summary>Whether steps are rows of a picture.</summary>
     public bool StepsAreRows { get; init; }
@@ -90,7 +109,9 @@ public sealed record RunReport
         ArgumentNullException.ThrowIfNull(data);
         data = data.AlignedTo(summary.Model);
         evaluation ??= Evaluator.Evaluate(summary.Model, data, threads, keepPredictions: true);
-        double? int8 = summary.Int8 is null ? null : Evaluator.Evaluate(summary.Int8, data, threads).Accuracy;
-        return new(part, data, evaluation, int8);
+        var int8 = summary.Int8 is null ? null : Evaluator.Evaluate(summary.Int8, data, threads);
+        return evaluation.Errors.Count > 0
+            ? new(part, data, evaluation, null) { Int8Errors = int8?.Errors ?? [] }
+            : new(part, data, evaluation, int8?.Accuracy);
     }
 }
