@@ -2,6 +2,7 @@ using System.Diagnostics;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Report;
 using EdgeRnn.Trainer.Training;
 using EdgeRnn.Wire;
 
@@ -17,6 +18,9 @@ internal sealed record DemoFigures
     public required Evaluation Int8 { get; init; }
 
     public required History Training { get; init; }
+
+    /// <summary>The report of the training, where files are kept and it could be drawn.</summary>
+    public string? Page { get; init; }
 
     public required long FloatBytes { get; init; }
 
@@ -49,7 +53,7 @@ internal sealed record DemoFigures
 
 /// <summary>The whole chain on <c>synthetic:motion</c>: train, quantize, and stream to the board's program.</summary>
 internal sealed class DemoRun(
-    Terminal terminal, bool isShort, int seed, string folder, bool force, CancellationToken cancellation)
+    Terminal terminal, bool isShort, int seed, string folder, bool keepsFiles, bool force, CancellationToken cancellation)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(150);
@@ -61,6 +65,7 @@ internal sealed class DemoRun(
         string floatPath = Path.Combine(folder, "gestures.ernn"), path = Path.Combine(folder, "gestures.int8.ernn");
         AtomicFile.RefuseExisting(floatPath, force);
         AtomicFile.RefuseExisting(path, force);
+        AtomicFile.RefuseExisting(Path.Combine(folder, "report.html"), force);
         terminal.Say("1/4  gestures of a six-axis motion sensor, made from a seed");
         var train = DataSpec.Load($"synthetic:motion?seed={seed}&count={(isShort ? 1200 : 2400)}");
         var test = DataSpec.Load($"synthetic:motion?seed={seed}&part=test&count={(isShort ? 240 : 600)}");
@@ -79,6 +84,7 @@ internal sealed class DemoRun(
         var model = Calibration.Quantize(floating, train, Precision.Int8);
         var evaluation = Evaluator.Evaluate(model, test, Environment.ProcessorCount, keepPredictions: true);
         ModelWriter.Save(path, model with { Training = Provenance(train, evaluation) }, force);
+        string? page = keepsFiles ? WritePage(history, floating, train, test) : null;
         terminal.Say(
             $"     float {Figures.Percent(floatEvaluation.Accuracy)}, int8 {Figures.Percent(evaluation.Accuracy)}");
         cancellation.ThrowIfCancellationRequested();
@@ -94,6 +100,7 @@ internal sealed class DemoRun(
             Float = floatEvaluation,
             Int8 = evaluation,
             Training = history,
+            Page = page,
             FloatBytes = new FileInfo(floatPath).Length,
             ModelBytes = new FileInfo(path).Length,
             Host = host,
@@ -121,6 +128,23 @@ internal sealed class DemoRun(
         var history = terminal.Fit(network, train, options, cancellation);
         cancellation.ThrowIfCancellationRequested();
         return (history, SelfTests.Attach(network.ToModel(train)));
+    }
+
+    private string? WritePage(History history, RnnModel model, SequenceDataset train, SequenceDataset test)
+    {
+        string page = Path.Combine(folder, "report.html");
+        var summary = ModelSummary.Of(model, train);
+        bool isWritten = RunPage.Write(page, terminal, new()
+        {
+            Network = $"lstm:32,dense:{train.Labels.Count}",
+            Options = [("seed", $"{seed}"), ("epochs", $"{history.Epochs.Count}")],
+            Histories = [history],
+            Train = train,
+            Summary = summary,
+            Examinations = RunReport.Examine(summary, train, null, test, Environment.ProcessorCount),
+            ToolVersion = CommandLine.Version,
+        });
+        return isWritten ? page : null;
     }
 
     private TrainingProvenance Provenance(SequenceDataset train, Evaluation test) =>

@@ -21,7 +21,11 @@ internal static class DemoVerb
             HelpName = "COMMAND",
             Description = "The host with what goes before it [default: the one built in this repository]",
         };
-        var output = new Option<string?>("--out") { HelpName = "DIR", Description = "Keep the models in this folder." };
+        var output = new Option<string?>("--out")
+        {
+            HelpName = "DIR",
+            Description = "Keep the models and a report in this folder.",
+        };
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("demo", "Train, quantize and stream over a virtual serial line, on made-up gestures.")
@@ -37,8 +41,8 @@ internal static class DemoVerb
             try
             {
                 var run = new DemoRun(
-                    terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, parsed.GetValue(force),
-                    cancellation);
+                    terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, kept is not null,
+                    parsed.GetValue(force), cancellation);
                 var figures = run.Run(parsed.GetValue(host));
                 Report(terminal, figures, kept, clock.Elapsed);
                 return Task.FromResult(figures.Passed ? CommandLine.Done : CommandLine.Failed);
@@ -57,6 +61,7 @@ internal static class DemoVerb
         var json = new JsonObject
         {
             ["passed"] = f.Passed,
+            ["report"] = f.Page,
             ["gestures"] = f.Gestures,
             ["accuracy_linear"] = f.LinearAccuracy,
             ["accuracy_float"] = f.Float.Accuracy,
@@ -102,6 +107,7 @@ internal static class DemoVerb
             ? "The board's program said exactly what the trainer said it would."
             : "FAILED: the board's program did not keep to what the trainer said.";
         string models = folder is null ? "" : $" The models are in {folder}.";
+        models += f.Page is null ? "" : $" The report is {f.Page}.";
         return $"{verdict}{models} {time.TotalSeconds:0} seconds.";
     }
 }
