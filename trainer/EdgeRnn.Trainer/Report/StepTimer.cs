@@ -8,7 +8,7 @@ namespace EdgeRnn.Trainer.Report;
 /// <summary>Times steps of models, all in turns, so that whatever else the machine does meets all alike.</summary>
 public static class StepTimer
 {
-    private const int StepsOfABlock = 20, LeastBlocks = 5, WarmRounds = 6, WarmBlocks = 40;
+    private const int StepsOfABlock = 20, LeastBlocks = 5, WarmRounds = 6, LastRounds = 3, WarmBlocks = 40;
     private static readonly TimeSpan ForEach = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(110);
@@ -21,14 +21,20 @@ public static class StepTimer
 
     /// <summary>
     /// Microseconds a step of each model: the best of many short blocks, so that neither other programs nor code that is
-    /// compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer; <see cref="WarmUp"/>
-    /// comes first.
+    /// compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer, after rounds that the
+    /// compiler needs: it goes over code up to three times, each after a pause, and training has it busy until its end.
     /// </summary>
     /// <param name="models">Models of any precision.</param>
     public static IReadOnlyList<double> Microseconds(IReadOnlyList<RnnModel> models)
     {
         ArgumentNullException.ThrowIfNull(models);
         Contestant[] contestants = [.. models.Select(model => new Contestant(model))];
+        for (int round = 0; round < LastRounds; round++)
+        {
+            RunRound(contestants);
+            Thread.Sleep(CompilerPause);
+        }
+
         var clock = Stopwatch.StartNew();
         for (int block = 0; block < LeastBlocks || clock.Elapsed < contestants.Length * ForEach; block++)
         {
@@ -41,7 +47,7 @@ public static class StepTimer
 
     /// <summary>
     /// Runs some steps of models on a thread of its own, while something else goes on: the compiler goes over code again
-    /// only some time after it was used, which <see cref="Microseconds"/> does not wait for.
+    /// only some time after it was used.
     /// </summary>
     /// <param name="models">Models like those that will be timed; weights do not matter.</param>
     /// <returns>Stops it.</returns>
@@ -49,6 +55,16 @@ public static class StepTimer
     {
         ArgumentNullException.ThrowIfNull(models);
         return new Rounds([.. models.Select(model => new Contestant(model))]);
+    }
+
+    private static void RunRound(Contestant[] contestants)
+    {
+        foreach (var contestant in contestants)
+        {
+            var clock = Stopwatch.StartNew();
+            for (int i = 0; i < WarmBlocks && clock.Elapsed < LongestRound; i++)
+                contestant.RunBlock();
+        }
     }
 
     private sealed class Rounds : IDisposable
@@ -73,13 +89,7 @@ public static class StepTimer
         {
             for (int round = 0; round < WarmRounds && !_stop.IsSet; round++)
             {
-                foreach (var contestant in contestants)
-                {
-                    var clock = Stopwatch.StartNew();
-                    for (int i = 0; i < WarmBlocks && clock.Elapsed < LongestRound && !_stop.IsSet; i++)
-                        contestant.RunBlock();
-                }
-
+                RunRound(contestants);
                 _stop.Wait(CompilerPause);
             }
         }
