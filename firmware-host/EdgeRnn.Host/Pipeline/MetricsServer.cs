@@ -31,6 +31,7 @@ internal sealed unsafe class MetricsServer : IServed, IDisposable
         _metrics = metrics;
         // With the head of the answer.
         _answer = new byte[Metrics.Capacity + 1024];
+        _ = metrics.Write(); // what is made at its first use is made before the stream begins
     }
 
     /// <inheritdoc/>

@@ -36,7 +36,10 @@ public sealed class MetricsTests : IDisposable
                 line.Send(frame, cancel);
         }
         for (int i = 0; i < 98; i++)
-            Assert.NotNull(await process.StandardOutput.ReadLineAsync(cancel));
+        {
+            if (await process.StandardOutput.ReadLineAsync(cancel) is null)
+                Assert.Fail(await process.StandardError.ReadToEndAsync(cancel));
+        }
 
         // One that says nothing keeps nobody waiting for long, and many in a row are served.
         using var silent = new TcpClient();
