@@ -5,6 +5,8 @@ using System.Text.RegularExpressions;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Layers;
+using EdgeRnn.Trainer.Training;
 using Xunit;
 
 namespace EdgeRnn.Tests;
@@ -69,7 +71,32 @@ public sealed partial class ReadmeTests
         Assert.Equal(Evaluator.Evaluate(model, data, keepPredictions: true).Predictions[0].Scores, scores);
         Assert.Contains(label, data.Labels);
         string source = Read("tests/EdgeRnn.Tests/ReadmeTests.cs");
-        Assert.Equal(Lines(Body().Match(source).Groups[1].Value), Lines(CSharp().Match(Text).Groups[1].Value));
+        Assert.Equal(
+            Body().Matches(source).Select(body => Lines(body.Groups[1].Value)),
+            CSharp().Matches(Text).Select(code => Lines(code.Groups[1].Value)));
+    }
+
+    [Fact]
+    public void Its_training_in_csharp_is_the_body_of_this_test()
+    {
+        var train = DataSpec.Load("synthetic:motion?count=60");
+        var test = DataSpec.Load("synthetic:motion?part=test&count=12");
+        string path = Path.Combine(Path.GetTempPath(), $"edgernn-readme-{Guid.NewGuid():N}.ernn");
+
+#pragma warning disable xUnit1051 // As a user would write it.
+        // README begins
+        var network = new Network(train.Channels.Count, new Lstm(32), new Dropout(0.2f), new Dense(train.Labels.Count));
+        var history = network.Fit(train, new() { Epochs = 5, ValidationFraction = 0.2, Optimizer = new AdamW() });
+        Console.WriteLine($"{history.Summary} {Evaluator.Evaluate(network.ToModel(train), test).Accuracy:P1}");
+        ModelWriter.Save(path, SelfTests.Attach(network.ToModel(train)));
+        // README ends
+#pragma warning restore xUnit1051
+
+        var session = RnnSession.Load(path);
+        File.Delete(path);
+        Assert.Equal(5, history.Epochs.Count);
+        Assert.Equal(4 * 32 * (6 + 32 + 1) + 6 * 33, network.ParameterCount);
+        Assert.Equal(train.Labels, session.Model.Labels);
     }
 
     private static string Read(string file) =>

@@ -48,6 +48,17 @@ public sealed partial class Network
         return loop.Run(progress, cancellation);
     }
 
+    /// <summary>
+    /// Bytes that <see cref="Fit"/> will reserve for activations and their gradients: they grow with the batch and its
+    /// longest sequences.
+    /// </summary>
+    public long ActivationBytes(SequenceDataset train, TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(options);
+        return TrainingLoop.ActivationBytes(this, train, options);
+    }
+
     /// <summary>The network as an immutable float model, ready to run, write or quantize.</summary>
     /// <param name="data">Names the labels, channels and rate.</param>
     /// <param name="streamMode">How the model sees a stream.</param>

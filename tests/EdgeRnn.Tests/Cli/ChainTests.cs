@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using EdgeRnn.Cli.Bench;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer.Datasets;
 using Xunit;
@@ -141,6 +142,21 @@ public sealed class ChainTests
             "bench", "--model", folder["run/model.ernn"], "--steps", "1000", "--json").Works().Json;
         Assert.Equal(0, json.GetProperty("allocated_bytes").GetInt64());
         Assert.True(json.GetProperty("edgernn_us").GetProperty("median").GetDouble() > 0);
+    }
+
+    [Fact]
+    public void The_table_of_training_fits_80_columns()
+    {
+        string table = TrainingBenchVerb.Table(
+        [
+            new("lstm:128", 1, 12345.6, 123.4, 1234.5, 0.1, 1234.4, 10), new("lstm:128", 2, 24691.2, 1, 2, 0.5, null, null),
+        ]);
+        Assert.All(table.Split('\n'), line => Assert.True(line.Length <= 80, line));
+        Assert.Contains(
+            "  network    threads  samples/s   GFLOP/s      peak   share   PyTorch   ratio\n"
+            + "  lstm:128         1     12,346     123.4    1234.5    10 %     1,234   10.00\n",
+            table, StringComparison.Ordinal);
+        Assert.Contains("two threads train 2.00 times as fast as one", table, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -112,6 +112,44 @@ public class TrainingOptionsTests
         $"'{name}' is not a learning-rate schedule;",
         Assert.Throws<UserException>(() => LearningRateSchedule.Parse(name)).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("lstm:40,dropout:0.2,gru:24,dense:2", 1)]
+    [InlineData("gru:32:reset-before:recurrent-dropout=0.2,rnn:16,dense:8:relu,dense:2", 3)]
+    public void Memory_for_activations_is_known_before(string specification, int threads)
+    {
+        var data = TrainingTests.Pulses(300, 1);
+        int[] lengths = [.. data.Sequences.Select(s => s.Steps).OrderDescending()];
+        var network = Network.Parse(specification, 2);
+        long expected = network.ActivationBytes(data, Plain with { BatchSize = 120, Threads = threads });
+        int share = 120 / threads;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < threads; i++)
+        {
+            _ = new NetworkPass(
+                network, new EdgeRnn.Trainer.Layers.PackedBatch(share, lengths[0], lengths.Take(share).Sum(), 2));
+        }
+
+        double allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.InRange(expected / allocated, 0.99, 1.01);
+    }
+
+    [Fact]
+    public void A_batch_beyond_memory_is_refused()
+    {
+        // One long recording under many names: the data are small, their activations are not.
+        var values = new float[2 * 1000];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = i % 7;
+        var data = TrainingTests.Pulses(2, 1) with
+        {
+            Sequences = [.. Enumerable.Range(0, 100_000).Select(i => new Sequence(values, 1000, i % 2))],
+        };
+        var network = Network.Parse("lstm:1024,dense:2", 2);
+        var e = Assert.Throws<UserException>(() => network.Fit(
+            data, Plain with { BatchSize = 100_000 }, cancellation: TestContext.Current.CancellationToken));
+        Assert.Contains("A batch of 100000 × 1000 steps needs", e.Message, StringComparison.Ordinal);
+    }
+
     private static Network NewNetwork() => Network.Parse("lstm:8,gru:6,dense:2", 2);
 
     private static float[] Train(SequenceDataset data, TrainingOptions options)

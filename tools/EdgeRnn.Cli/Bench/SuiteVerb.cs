@@ -14,6 +14,9 @@ internal sealed class SuiteVerb
     /// <summary>Steps timed when nothing else is asked for.</summary>
     public const int DefaultSteps = 200_000;
 
+    /// <summary>The peer of training.</summary>
+    public const string Torch = "torch";
+
     private const string OnnxRuntime = "onnxruntime";
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -28,9 +31,10 @@ internal sealed class SuiteVerb
         "--only", "NAMES", "Some models of the suite.", "ABCDEF", SuiteModel.Select);
 
     private readonly Option<string> _against = SharedOptions.Named(
-        "--against", "PEER", "What the suite is held against.", OnnxRuntime, name => name == OnnxRuntime
+        "--against", "PEER", "What is held against: onnxruntime for the suite, torch for training.", OnnxRuntime,
+        name => name is OnnxRuntime or Torch
             ? name
-            : throw new UserException($"'{name}' is not a peer; use {OnnxRuntime}."));
+            : throw new UserException($"'{name}' is not a peer; use {OnnxRuntime} or {Torch}."));
 
     private readonly Option<string?> _writeModels = new("--write-models")
     {
@@ -41,7 +45,7 @@ internal sealed class SuiteVerb
     private readonly Option<string?> _save = new("--save")
     {
         HelpName = "DIR",
-        Description = "Keep the result as DIR/<processor>/suite.json and suite.md.",
+        Description = "Keep the result as DIR/<processor>/suite.json (or training.json) and .md.",
     };
 
     private readonly Option<bool> _force = SharedOptions.Force();
@@ -56,6 +60,12 @@ internal sealed class SuiteVerb
     /// <summary>Whether the suite is asked for.</summary>
     public bool IsAsked(ParseResult parsed) => parsed.GetValue(_suite);
 
+    /// <summary>The peer that is asked for.</summary>
+    public string PeerOf(ParseResult parsed) => parsed.GetRequiredValue(_against);
+
+    /// <summary>The folder that results are kept in, if any.</summary>
+    public string? FolderOf(ParseResult parsed) => parsed.GetValue(_save);
+
     /// <summary>Runs the suite.</summary>
     /// <returns>The exit code: a failure where scores differ from the peer's.</returns>
     public int Run(ParseResult parsed, Terminal terminal, int steps, CancellationToken cancellation)
@@ -67,6 +77,8 @@ internal sealed class SuiteVerb
             return CommandLine.Done;
         }
 
+        if (PeerOf(parsed) != OnnxRuntime)
+            throw new UsageException($"The suite is held against {OnnxRuntime}; {Torch} is for --training.");
         var result = SuiteBenchmark.Run(steps, parsed.GetRequiredValue(_names), terminal.Say, cancellation);
         string table = SuiteTable.Format(result);
         terminal.Result(JsonSerializer.SerializeToNode(result, Json)!.AsObject(), new Text(table));

@@ -7,7 +7,7 @@ using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Cli;
 
-/// <summary><c>edgernn bench</c>: how long a step of a model takes on this machine.</summary>
+/// <summary><c>edgernn bench</c>: how long steps, and training, take on this machine.</summary>
 internal static class BenchVerb
 {
     private const int WarmUpSteps = 20_000;
@@ -21,16 +21,25 @@ internal static class BenchVerb
             "--steps", $"Steps to time [{DefaultSteps}; with --suite {SuiteVerb.DefaultSteps}].", 100, 10_000_000);
         var suite = new SuiteVerb();
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Time single steps of a model on this machine.") { model, steps, json };
+        var command = new Command("bench", "Time single steps of a model, or training, on this machine.") { model, steps, json };
         suite.AddTo(command);
+        var training = new TrainingBenchVerb();
+        training.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
+            if (training.IsAsked(parsed))
+            {
+                bool isAgainstTorch = suite.PeerOf(parsed) == SuiteVerb.Torch;
+                return Task.FromResult(
+                    TrainingBenchVerb.Run(terminal, isAgainstTorch, suite.FolderOf(parsed), cancellation));
+            }
+
             if (suite.IsAsked(parsed))
                 return Task.FromResult(
                     suite.Run(parsed, terminal, parsed.GetValue(steps) ?? SuiteVerb.DefaultSteps, cancellation));
             string path = parsed.GetValue(model)
-                ?? throw new UsageException("Nothing to time; name a --model, or use --suite.");
+                ?? throw new UsageException("Nothing to time; name a --model, or use --suite or --training.");
             var loaded = SharedOptions.LoadModel(path);
             if (loaded.StreamRefusal is { } refusal)
                 throw new UserException($"'{path}' has no steps to time: {refusal}.");

@@ -169,6 +169,9 @@ internal sealed record TrainJob
         terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
             + $"{train.Channels.Count} channels, {data.Labels.Count} {outputs}{(train.EachStep ? " a step" : "")}{held}");
         terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
+        double megabytes = network.ActivationBytes(train, options) / 1e6;
+        terminal.Say($"activations: {Figures.Short(megabytes)} MB for a batch of "
+            + $"{Math.Min(options.BatchSize, train.Count)} × {train.MaxSteps} steps");
 
         History history;
         using (StepTimer.WarmUp(ModelSummary.InAllPrecisions(untrained, train.Subset([0]))))

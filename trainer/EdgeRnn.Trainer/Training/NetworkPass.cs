@@ -27,6 +27,26 @@ internal sealed unsafe class NetworkPass
         ];
     }
 
+    /// <summary>
+    /// Bytes that a pass over so many sequences and steps takes. They grow in proportion to either, so three small
+    /// passes tell.
+    /// </summary>
+    public static long Bytes(Network network, long sequences, long rows)
+    {
+        const int Small = 64;
+        long one = Allocated(1, 1);
+        long perRow = (Allocated(1, 1 + Small) - one) / Small;
+        long perSequence = (Allocated(1 + Small, 1 + Small) - Allocated(1, 1 + Small)) / Small;
+        return one + perRow * (rows - 1) + perSequence * (sequences - 1);
+
+        long Allocated(int s, int r)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            _ = new NetworkPass(network, new PackedBatch(s, 1, r, network.InputSize));
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
     /// <summary>The sequences it works on.</summary>
     public PackedBatch Batch { get; }
 

@@ -60,24 +60,21 @@ internal sealed partial class TrainingLoop : IDisposable
         _validation = validation;
         _options = options;
         _normalisation = normalisation;
-        int batch = Math.Min(options.BatchSize, train.Count);
-        int threads = Math.Min(options.Threads, batch);
+        var (threads, share, rows) = Shares(train, options);
+        RefuseTooLarge(train);
         _threads = new(threads);
         _update = new(network, options, _threads);
         _loss = new(network.OutputSize, options.LabelSmoothing, options.ClassWeights?.For(train));
-        int share = (batch + threads - 1) / threads;
-        int[] lengths = [.. train.Sequences.Select(s => s.Steps).OrderDescending()];
-        int part = options.Truncate > 0 ? options.Truncate : options.Crop > 0 ? options.Crop : int.MaxValue;
-        int rows = lengths.Take(share).Sum(length => Math.Min(length, part));
+        int steps = Math.Min(train.MaxSteps, Part(options));
         _lossKind = options.LossFor(train.OutputKind);
         var outputs = new OutputLayout(train.EachStep, train.OutputKind == OutputKind.Values ? network.OutputSize : 0);
-        _equalLengths = lengths[0] == lengths[^1];
+        _equalLengths = train.CommonSteps > 0;
         _passes = new NetworkPass[threads];
         _augmenters = [.. Enumerable.Range(0, threads).Select(_ =>
             options.Augment is { } kinds ? new Augmenter(kinds, train, normalisation, options.Seed) : null)];
         // Each thread reserves its own memory, which the system then places near it.
         _threads.Run(i => _passes[i] = new(
-            network, new PackedBatch(share, Math.Min(lengths[0], part), rows, network.InputSize, outputs), _loss));
+            network, new PackedBatch(share, steps, checked((int)rows), network.InputSize, outputs), _loss));
         _shares = [.. Enumerable.Range(0, threads).Select(_ => new int[share])];
         _shareCounts = new int[threads];
         _results = new (double, int)[threads];
@@ -91,6 +88,13 @@ internal sealed partial class TrainingLoop : IDisposable
             Restore(Training.Checkpoint.Read(path, _identity));
         else
             Save();
+    }
+
+    /// <summary>Bytes that <see cref="Network.Fit"/> reserves for activations and their gradients.</summary>
+    public static long ActivationBytes(Network network, SequenceDataset train, TrainingOptions options)
+    {
+        var (threads, share, rows) = Shares(train, options);
+        return threads * NetworkPass.Bytes(network, share, rows);
     }
 
     private int Batches => (_train.Count + _options.BatchSize - 1) / _options.BatchSize;
@@ -220,6 +224,36 @@ internal sealed partial class TrainingLoop : IDisposable
         _epoch++;
         (_batch, _lossSum, _weightSum, _correct) = (0, 0, 0, 0);
         SaveEpoch();
+    }
+
+    /// <summary>Threads, the sequences of a batch that each has, and the steps these have at most.</summary>
+    private static (int Threads, int Share, long Rows) Shares(SequenceDataset train, TrainingOptions options)
+    {
+        int batch = Math.Min(options.BatchSize, train.Count);
+        int threads = Math.Min(options.Threads, batch);
+        int share = (batch + threads - 1) / threads;
+        int part = Part(options);
+        long rows = train.Sequences.Select(s => s.Steps).OrderDescending().Take(share).Sum(
+            length => (long)Math.Min(length, part));
+        return (threads, share, rows);
+    }
+
+    // The most steps of a sequence that are in one batch.
+    private static int Part(TrainingOptions options) =>
+        options.Truncate > 0 ? options.Truncate : options.Crop > 0 ? options.Crop : int.MaxValue;
+
+    // Said at once, and not by the system when the first batch touches what it cannot have.
+    private void RefuseTooLarge(SequenceDataset train)
+    {
+        long needed = ActivationBytes(_network, train, _options);
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed > available)
+        {
+            throw new UserException(
+                $"A batch of {Math.Min(_options.BatchSize, train.Count)} × {train.MaxSteps} steps needs "
+                + $"{needed >> 20} MB for activations, and this machine has {available >> 20} MB; use smaller batches, "
+                + "accumulating several for a step.");
+        }
     }
 
     // Without validation data the last epoch is the one to keep.
