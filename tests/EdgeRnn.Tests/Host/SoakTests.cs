@@ -91,7 +91,8 @@ public sealed class SoakTests : IDisposable
         Assert.Equal(0, account.GetProperty("collections").GetInt64());
         var warm = looks[Math.Min(1, looks.Count - 1)];
         Assert.All(looks.Skip(1), look => Assert.Equal(warm.AllocatedBytes, look.AllocatedBytes));
-        Assert.All(looks.Skip(1), look => Assert.Equal(warm.Descriptors, look.Descriptors));
+        // One more may be the connection of the scrape, which the host has not closed yet.
+        Assert.All(looks.Skip(1), look => Assert.InRange(look.Descriptors, 0, warm.Descriptors + 1));
         Assert.All(looks.Skip(1), look => Assert.InRange(look.ResidentKb, 0, warm.ResidentKb + 256));
     }
 
@@ -143,7 +144,7 @@ public sealed class SoakTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux's");
         using var process = HostRun.Start("--model", _file.Name, "--port", _line.PortName, "--metrics", $"{FreePort()}");
         Send(_encoder.EncodeDescriptor(0));
-        for (int i = 0; i < _file.Model.Window; i++)
+        for (int i = 0; i < Math.Max(1, _file.Model.Window); i++)
             Send(_encoder.EncodeData(Reading(i), 0));
         Assert.NotNull(process.StandardOutput.ReadLine());
         Thread.Sleep(HostRun.IsNative ? 100 : 1000); // the compiler of a host that is not native works on for a while
