@@ -5,7 +5,11 @@ using EdgeRnn.Runtime.Kernels;
 namespace EdgeRnn.Runtime;
 
 /// <summary>A matrix product that a step of one stream needs before <see cref="Cell.Update"/>.</summary>
-internal readonly record struct Product(Projection Weights, Signal X, Signal? H, AlignedBuffer<float> Sums);
+/// <param name="Weights">W and U, or W alone.</param>
+/// <param name="X">What W multiplies; null for the layer's input.</param>
+/// <param name="H">What U multiplies; null without U.</param>
+/// <param name="Sums">Where the result goes.</param>
+internal readonly record struct Product(Projection Weights, Signal? X, Signal? H, AlignedBuffer<float> Sums);
 
 /// <summary>One layer of one stream: packed weights that all streams share, and a state of its own.</summary>
 internal abstract class Cell(RnnLayer layer, Precision precision)
@@ -27,11 +31,19 @@ internal abstract class Cell(RnnLayer layer, Precision precision)
     /// <summary>What is remembered from step to step beside <see cref="Hidden"/>: c of an LSTM, h of a GRU.</summary>
     protected virtual Span<byte> MemoryBytes => default;
 
+    /// <summary>The products of a step, in order.</summary>
+    protected Product[] Products { get; init; } = [];
+
     /// <summary>Advances by one step: the products, then <see cref="Update"/>.</summary>
-    public abstract void Step(Signal x);
+    public unsafe void Step(Signal x)
+    {
+        foreach (ref readonly var product in Products.AsSpan())
+            product.Weights.Multiply(product.X ?? x, product.H, product.Sums.Pointer);
+        Update();
+    }
 
     /// <summary>The products of a step with input <paramref name="x"/>, for many streams to make together.</summary>
-    public abstract Product[] Products(Signal x);
+    public Product[] ProductsOf(Signal x) => Array.ConvertAll(Products, product => product with { X = product.X ?? x });
 
     /// <summary>From the products to the next state.</summary>
     public abstract void Update();

@@ -23,12 +23,10 @@ internal sealed unsafe class DenseLayer<TNumerics, T, TNumber, TConstants> : Cel
     }
 
     private DenseLayer(RnnLayer layer, Precision precision, Projection weights)
-        : base(layer, precision) => (_weights, _sums) = (weights, weights.NewResult());
-
-    public override void Step(Signal x)
+        : base(layer, precision)
     {
-        _weights.Multiply(x, null, _sums.Pointer);
-        Update();
+        (_weights, _sums) = (weights, weights.NewResult());
+        Products = [new(weights, null, null, _sums)];
     }
 
     public override void Update()
@@ -37,8 +35,6 @@ internal sealed unsafe class DenseLayer<TNumerics, T, TNumber, TConstants> : Cel
         for (int u = 0; u < Layer.Units; u += TNumerics.Count)
             TNumerics.StoreLinear(_sums.Pointer + u, relu, Hidden.Pointer, u);
     }
-
-    public override Product[] Products(Signal x) => [new(_weights, x, null, _sums)];
 
     public override Cell Clone() => new DenseLayer<TNumerics, T, TNumber, TConstants>(Layer, Precision, _weights);
 }

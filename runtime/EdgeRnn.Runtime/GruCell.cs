@@ -38,15 +38,9 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
         (_gates, _input, _recurrent) = (gates, input, recurrent);
         (_gateSums, _inputSums, _recurrentSums) = (gates.NewResult(), input.NewResult(), recurrent.NewResult());
         (_r, _z) = (NewUnits(), NewUnits());
-    }
-
-    public override void Step(Signal x)
-    {
-        _gates.Multiply(x, Hidden, _gateSums.Pointer);
-        _input.Multiply(x, null, _inputSums.Pointer);
-        if (!Layer.ResetBefore)
-            _recurrent.Multiply(Hidden, null, _recurrentSums.Pointer);
-        Update();
+        Products = [new(gates, null, Hidden, _gateSums), new(input, null, null, _inputSums)];
+        if (!layer.ResetBefore)
+            Products = [.. Products, new(recurrent, Hidden, null, _recurrentSums)];
     }
 
     public override void Update()
@@ -75,12 +69,6 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
             TNumerics.Store(h, state + u);
             TNumerics.StoreBounded(h, hidden, u);
         }
-    }
-
-    public override Product[] Products(Signal x)
-    {
-        Product gates = new(_gates, x, Hidden, _gateSums), input = new(_input, x, null, _inputSums);
-        return Layer.ResetBefore ? [gates, input] : [gates, input, new(_recurrent, Hidden, null, _recurrentSums)];
     }
 
     public override Cell Clone() =>

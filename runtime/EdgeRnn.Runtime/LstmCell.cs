@@ -35,14 +35,9 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
     {
         _gates = gates;
         _sums = gates.NewResult();
+        Products = [new(gates, null, Hidden, _sums)];
         (_i, _f, _g, _o) = (NewUnits(), NewUnits(), NewUnits(), NewUnits());
         _constants = TNumerics.Constants(layer.CellFractionBits);
-    }
-
-    public override void Step(Signal x)
-    {
-        _gates.Multiply(x, Hidden, _sums.Pointer);
-        Update();
     }
 
     public override void Update()
@@ -65,8 +60,6 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
             TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(o + u), TNumerics.TanhOfCell(c, k)), hidden, u);
         }
     }
-
-    public override Product[] Products(Signal x) => [new(_gates, x, Hidden, _sums)];
 
     public override Cell Clone() => new LstmCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _gates);
 }

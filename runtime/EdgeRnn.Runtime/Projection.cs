@@ -93,7 +93,7 @@ internal sealed unsafe class Projection
         {
             int end = Math.Min(first + _rowsAtATime, _paddedRows);
             foreach (ref readonly var stream in streams)
-                Multiply(stream.X, stream.H, stream.Sums.Pointer, _bias.Pointer, first, end);
+                Multiply(stream.X!, stream.H, stream.Sums.Pointer, _bias.Pointer, first, end);
         }
     }
 

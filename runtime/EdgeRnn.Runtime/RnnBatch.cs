@@ -114,7 +114,7 @@ public sealed class RnnBatch
         public CellGroup(Cell[] cells, Signal[] inputs)
         {
             _cells = cells;
-            var products = cells.Zip(inputs, (cell, x) => cell.Products(x)).ToArray();
+            var products = cells.Zip(inputs, (cell, x) => cell.ProductsOf(x)).ToArray();
             _products = [.. products[0].Select((_, p) => Array.ConvertAll(products, ofStream => ofStream[p]))];
         }
 

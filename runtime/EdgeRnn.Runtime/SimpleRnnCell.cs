@@ -25,12 +25,10 @@ internal sealed unsafe class SimpleRnnCell<TNumerics, T, TNumber, TConstants> : 
     }
 
     private SimpleRnnCell(RnnLayer layer, Precision precision, Projection weights)
-        : base(layer, precision) => (_weights, _sums) = (weights, weights.NewResult());
-
-    public override void Step(Signal x)
+        : base(layer, precision)
     {
-        _weights.Multiply(x, Hidden, _sums.Pointer);
-        Update();
+        (_weights, _sums) = (weights, weights.NewResult());
+        Products = [new(weights, null, Hidden, _sums)];
     }
 
     public override void Update()
@@ -50,8 +48,6 @@ internal sealed unsafe class SimpleRnnCell<TNumerics, T, TNumber, TConstants> : 
                 TNumerics.StoreBounded(TNumerics.Tanh(TNumerics.LoadSums(sums + u), k), hidden, u);
         }
     }
-
-    public override Product[] Products(Signal x) => [new(_weights, x, Hidden, _sums)];
 
     public override Cell Clone() => new SimpleRnnCell<TNumerics, T, TNumber, TConstants>(Layer, Precision, _weights);
 }

@@ -61,13 +61,8 @@ internal sealed unsafe class VariantRnn : VariantCell
         : base(layer, new Function(layer.Activation == Activation.Relu ? FunctionKind.Relu : FunctionKind.Tanh))
     {
         (_weights, _sums) = (weights, weights.NewResult());
+        Products = [new(weights, null, Hidden, _sums)];
         Reset();
-    }
-
-    public override void Step(Signal x)
-    {
-        _weights.Multiply(x, Hidden, _sums.Pointer);
-        Update();
     }
 
     public override void Update()
@@ -75,8 +70,6 @@ internal sealed unsafe class VariantRnn : VariantCell
         for (int u = 0; u < Layer.Units; u++)
             Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);
     }
-
-    public override Product[] Products(Signal x) => [new(_weights, x, Hidden, _sums)];
 
     public override Cell Clone() => new VariantRnn(Layer, _weights);
 }
@@ -102,16 +95,11 @@ internal sealed unsafe class VariantLstm : VariantCell
         : base(layer, new(FunctionKind.Sigmoid), new(FunctionKind.Tanh), new(FunctionKind.Tanh))
     {
         (_gates, _sums, _cell) = (gates, gates.NewResult(), new float[layer.Units]);
+        Products = [new(gates, null, Hidden, _sums)];
         Reset();
     }
 
     protected override Span<byte> MemoryBytes => MemoryMarshal.AsBytes(_cell.AsSpan());
-
-    public override void Step(Signal x)
-    {
-        _gates.Multiply(x, Hidden, _sums.Pointer);
-        Update();
-    }
 
     public override void Update()
     {
@@ -131,8 +119,6 @@ internal sealed unsafe class VariantLstm : VariantCell
             Hidden.Floats[u] = Math.Clamp(h, -CellVariant.MaxParameter, CellVariant.MaxParameter);
         }
     }
-
-    public override Product[] Products(Signal x) => [new(_gates, x, Hidden, _sums)];
 
     public override Cell Clone() => new VariantLstm(Layer, _gates);
 
@@ -158,14 +144,8 @@ internal sealed unsafe class VariantGru : VariantCell
         (_gates, _input, _recurrent) = (gates, input, recurrent);
         (_gateSums, _inputSums, _recurrentSums) = (gates.NewResult(), input.NewResult(), recurrent.NewResult());
         _reset = new(layer.Units, Precision.Float32);
+        Products = [new(gates, null, Hidden, _gateSums), new(input, null, null, _inputSums)];
         Reset();
-    }
-
-    public override void Step(Signal x)
-    {
-        _gates.Multiply(x, Hidden, _gateSums.Pointer);
-        _input.Multiply(x, null, _inputSums.Pointer);
-        Update();
     }
 
     public override void Update()
@@ -187,24 +167,22 @@ internal sealed unsafe class VariantGru : VariantCell
         }
     }
 
-    public override Product[] Products(Signal x) =>
-        [new(_gates, x, Hidden, _gateSums), new(_input, x, null, _inputSums)];
-
     public override Cell Clone() => new VariantGru(Layer, _gates, _input, _recurrent);
 }
 
 /// <summary>y = f(W·x + b)   [units]</summary>
-internal sealed unsafe class VariantDense(RnnLayer layer, Projection weights)
-    : VariantCell(
-        layer,
-        layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
+internal sealed unsafe class VariantDense : VariantCell
 {
-    private readonly AlignedBuffer<float> _sums = weights.NewResult();
+    private readonly Projection _weights;
+    private readonly AlignedBuffer<float> _sums;
 
-    public override void Step(Signal x)
+    public VariantDense(RnnLayer layer, Projection weights)
+        : base(
+            layer,
+            layer.Activation == Activation.Relu ? new Function(FunctionKind.Relu) : new(FunctionKind.Affine, Alpha: 1))
     {
-        weights.Multiply(x, null, _sums.Pointer);
-        Update();
+        (_weights, _sums) = (weights, weights.NewResult());
+        Products = [new(weights, null, null, _sums)];
     }
 
     public override void Update()
@@ -213,7 +191,5 @@ internal sealed unsafe class VariantDense(RnnLayer layer, Projection weights)
             Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);
     }
 
-    public override Product[] Products(Signal x) => [new(weights, x, null, _sums)];
-
-    public override Cell Clone() => new VariantDense(Layer, weights);
+    public override Cell Clone() => new VariantDense(Layer, _weights);
 }
