@@ -78,6 +78,7 @@ internal static class CommandLine
             RunVerb.Create(),
             BenchVerb.Create(),
             ImportVerb.Create(),
+            ExportVerb.Create(),
             InspectVerb.Create(),
             KeygenVerb.Create(),
             SignVerb.Create(),

@@ -17,18 +17,14 @@ public static class ModelWriter
     /// <summary>The bytes of the file.</summary>
     /// <exception cref="ArgumentException">The model breaks a rule of the format, which the message names: what is
     /// written here is read back by <see cref="ModelReader"/> before it is given away.</exception>
-    public static byte[] Write(RnnModel model)
+    public static byte[] Write(RnnModel model) => Write(ToMessage(model), out _);
+
+    /// <summary>The model that a message is.</summary>
+    /// <inheritdoc cref="Write(RnnModel)"/>
+    internal static RnnModel ToModel(Proto.Model message)
     {
-        var message = ToMessage(model);
-        int length = message.CalculateSize();
-        byte[] file = new byte[length + ModelReader.ChecksumFieldBytes];
-        message.WriteTo(file.AsSpan(0, length));
-        // The checksum's tag and value are appended by hand: it is written even where it happens to be 0.
-        file[length] = ModelReader.ChecksumTag;
-        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(length + 1), Crc32C.Compute(file.AsSpan(0, length)));
-        if (!ModelReader.TryRead(file, out _, out string? error))
-            throw new ArgumentException($"The model cannot be written: {error}.", nameof(model));
-        return file;
+        Write(message, out var model);
+        return model;
     }
 
     /// <summary>Writes the file <paramref name="path"/>, whole or not at all.</summary>
@@ -37,8 +33,24 @@ public static class ModelWriter
     public static void Save(string path, RnnModel model, bool overwrite = false) =>
         AtomicFile.Write(path, Write(model), overwrite);
 
-    private static Proto.Model ToMessage(RnnModel model)
+    private static byte[] Write(Proto.Model message, out RnnModel model)
     {
+        int length = message.CalculateSize();
+        byte[] file = new byte[length + ModelReader.ChecksumFieldBytes];
+        message.WriteTo(file.AsSpan(0, length));
+        // The checksum's tag and value are appended by hand: it is written even where it happens to be 0.
+        file[length] = ModelReader.ChecksumTag;
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(length + 1), Crc32C.Compute(file.AsSpan(0, length)));
+        if (!ModelReader.TryRead(file, out var read, out string? error))
+            throw new ArgumentException($"The model cannot be written: {error}.", nameof(message));
+        model = read;
+        return file;
+    }
+
+    /// <summary>The message of a file, but for its checksum.</summary>
+    internal static Proto.Model ToMessage(RnnModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
         var message = new Proto.Model
         {
             // The lowest that will do: programs of that age read it, and models of that age keep their bytes.

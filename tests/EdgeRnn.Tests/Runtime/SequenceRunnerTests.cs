@@ -328,7 +328,7 @@ public sealed class SequenceRunnerTests
             yield return new() { Name = "clip", Type = AttributeType.Float, F = variant.Clip };
         if (variant.Functions.Count == 0)
             yield break;
-        yield return OnnxGraph.Attribute("activations", [.. variant.Functions.Select(f => f.Kind.ToString())]);
+        yield return OnnxGraph.Attribute("activations", variant.Functions.Select(f => f.Kind.ToString()));
         // Each function that has an alpha, or a beta, takes the next of the list.
         var alphas = new AttributeProto { Name = "activation_alpha", Type = AttributeType.Floats };
         alphas.Floats.AddRange(variant.Functions.Where(f => f.Alpha != 0).Select(f => f.Alpha));

@@ -49,9 +49,8 @@ internal sealed class OnnxReference : IDisposable
         }
         long[] shape = [.. _network.Axes.Select(axis => axis switch { 'b' => batch, 't' => steps, 'c' => (long)_network.Channels, _ => 1 })];
         var values = new List<OrtValue> { OrtValue.CreateTensorValueFromMemory(input, shape) };
-        foreach (var (_, start) in _network.Starts)
-            values.Add(OrtValue.CreateTensorValueFromMemory(
-                new float[start.Aggregate(1, (a, b) => a * b)], [.. start.Select(size => (long)size)]));
+        foreach (var start in _network.Starts)
+            values.Add(OrtValue.CreateTensorValueFromMemory(start.Values, [.. start.Shape.Select(size => (long)size)]));
         try
         {
             string[] names = [_network.Input, .. _network.Starts.Select(start => start.Name)];

@@ -40,14 +40,14 @@ internal static class OnnxVerification
         return largest <= Tolerance
             ? largest
             : throw new UserException(
-                $"The imported network differs from ONNX Runtime by {Figures.Short(largest)}, expected at most {Figures.Short(Tolerance)}; "
+                $"The network differs from ONNX Runtime by {Figures.Short(largest)}, expected at most {Figures.Short(Tolerance)}; "
                 + "nothing was written (--no-verify writes it nevertheless).");
     }
 
     // Logits are compared as they are; what the model makes of them comes after.
     private static RnnModel Comparable(ImportedNetwork network)
     {
-        var model = network.Model;
+        var model = network.Computed;
         if (network.Result != OnnxResult.Values || model.OutputKind == OutputKind.Values)
             return model;
         float[] ones = new float[model.Labels.Count];

@@ -19,8 +19,7 @@ public sealed record OnnxImportOptions
     /// <summary>Steps from window to window; 0 for the window's.</summary>
     public int Hop { get; init; }
 
-    /// <summary>Version of the program that imports.</summary>
-    public string ToolVersion { get; init; } = "";
+    internal bool IsEmpty => Labels.Count == 0 && Kind is null && Window == 0 && Hop == 0;
 }
 
 /// <summary>What the last operator of an imported graph gives.</summary>
@@ -36,6 +35,12 @@ public enum OnnxResult
     LogSoftmax,
 }
 
+/// <summary>An input of a graph that a state comes in by.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Shape">Its shape, of one sequence where it is free.</param>
+/// <param name="Values">What a sequence starts from.</param>
+public sealed record OnnxStart(string Name, int[] Shape, float[] Values);
+
 /// <summary>A network of a graph, and how the graph is called to compute the same.</summary>
 /// <param name="Model">The network.</param>
 /// <param name="Input">Name of the graph's input.</param>
@@ -43,15 +48,20 @@ public enum OnnxResult
 /// <param name="Channels">Channels.</param>
 /// <param name="Batch">Sequences it takes at once.</param>
 /// <param name="Steps">Steps it takes; 0 for any number.</param>
-/// <param name="Starts">Its other inputs with their shapes: states, which are zero at the start.</param>
+/// <param name="Starts">Its other inputs: states.</param>
 /// <param name="Output">Name of the output.</param>
 /// <param name="IsStepMajor">Whether the outputs of all sequences at a step stand together.</param>
 /// <param name="Result">What the output is.</param>
 /// <param name="Notes">What the user should know, each a sentence.</param>
 public sealed record ImportedNetwork(
     RnnModel Model, string Input, string Axes, int Channels, int Batch, int Steps,
-    IReadOnlyList<(string Name, int[] Shape)> Starts, string Output, bool IsStepMajor, OnnxResult Result,
-    IReadOnlyList<string> Notes);
+    IReadOnlyList<OnnxStart> Starts, string Output, bool IsStepMajor, OnnxResult Result,
+    IReadOnlyList<string> Notes)
+{
+    /// <summary>The float network that the graph computes: not the model itself where that is quantized, or where the
+    /// graph has a result each step so that its state can be carried on.</summary>
+    public RnnModel Computed { get; init; } = Model;
+}
 
 /// <summary>
 /// ONNX files to models. A graph is traced with names of elements in place of numbers (<see cref="GraphTracer"/>), what
@@ -81,7 +91,12 @@ public static class OnnxImport
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(options);
-        var source = new OnnxSource(OnnxFile.Parse(file));
+        var parsed = OnnxFile.Parse(file);
+        var source = new OnnxSource(parsed);
+        if (StoredModel.Read(parsed) is { } stored)
+            return Stored(source, stored.Model, stored.IsStateful, options);
+        if (parsed.MetadataProps.Any(entry => entry.Key == StoredModel.Key))
+            source.Notes.Add("the graph is not the one that edgernn exported, or another version did; it is imported as any other");
         UserException? best = null;
         int furthest = -1;
         foreach (string axes in AxesKnown.Where(axes => axes.Length == source.InputShape.Count))
@@ -99,6 +114,21 @@ public static class OnnxImport
             }
         }
         throw best ?? new UserException($"input '{source.Input}' has {source.InputShape.Count} axes, expected sequences, steps and channels");
+    }
+
+    // What edgernn exported, whole.
+    private static ImportedNetwork Stored(OnnxSource source, RnnModel model, bool isStateful, OnnxImportOptions options)
+    {
+        if (!options.IsEmpty)
+            throw new UserException("it holds a whole model of edgernn's, with labels, outputs and windows of its own; "
+                + "leave out --labels, --output, --window and --hop");
+        OnnxStart[] starts = isStateful ? [.. OnnxExport.States(model)] : [];
+        var result = model.OutputKind == OutputKind.Classes ? OnnxResult.Softmax : OnnxResult.Values;
+        return new(
+            model, source.Input, "btc", model.InputSize, Batch: 1, Steps: 0, starts, source.Output, IsStepMajor: false, result, [])
+        {
+            Computed = OnnxExport.Computed(model, isStateful),
+        };
     }
 
     private static ImportedNetwork Lower(OnnxSource source, string axes, OnnxImportOptions options, ref int progress)
@@ -124,8 +154,8 @@ public static class OnnxImport
         try
         {
             tracer.Set(source.Input, Readings(tracer.Stages, axes, batch, steps, channels));
-            foreach (var (name, shape) in source.Starts)
-                tracer.Set(name, new OpaqueValue(shape, "an input of the network", isStart: true));
+            foreach (var start in source.Starts)
+                tracer.Set(start.Name, new OpaqueValue(start.Shape, "an input of the network", isStart: true));
             if (tracer.Trace(source.Output) is not SignalValue signal)
                 throw new UserException($"output '{source.Output}' does not depend on the input '{source.Input}'");
             var rows = Results(tracer.Stages, signal, source.Output);
@@ -226,8 +256,9 @@ public static class OnnxImport
             Window = window,
             Hop = window == 0 ? 0 : options.Hop > 0 ? options.Hop : window,
         };
+        // Refused, if it is, before a step is taken.
         Bytes(model);
-        return isOffline ? model : SelfTests.Attach(model);
+        return SelfTests.Attach(model);
     }
 
     // What the writer refuses is a property of the file that was read.

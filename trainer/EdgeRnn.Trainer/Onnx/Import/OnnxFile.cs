@@ -43,8 +43,7 @@ internal static class OnnxFile
     /// <exception cref="UserException">The bytes are no ONNX model, or one this program does not know.</exception>
     public static ModelProto Parse(byte[] file)
     {
-        int objects = 0, integerBytes = 0;
-        Walk(file, ModelProto.Descriptor, ref objects, ref integerBytes);
+        Check(file, ModelProto.Descriptor);
         try
         {
             return ModelProto.Parser.ParseFrom(file);
@@ -55,7 +54,15 @@ internal static class OnnxFile
         }
     }
 
-    // The schema has no message within itself, so the depth is that of the schema.
+    /// <summary>Walks over the bytes of a message.</summary>
+    /// <exception cref="UserException">It would take much memory, has fields that its schema does not know, or none.</exception>
+    public static void Check(byte[] bytes, MessageDescriptor message)
+    {
+        int objects = 0, integerBytes = 0;
+        Walk(bytes, message, ref objects, ref integerBytes);
+    }
+
+    // Neither schema has a message within itself, so the depth is that of the schema.
     private static void Walk(ReadOnlySpan<byte> bytes, MessageDescriptor message, ref int objects, ref int integerBytes)
     {
         while (!bytes.IsEmpty)

@@ -29,14 +29,12 @@ internal sealed class OnnxSource
         if (inputs.Length == 0 || Graph.Output.Count == 0)
             throw new UserException($"it has {inputs.Length} inputs and {Graph.Output.Count} outputs, expected one of each");
         (Input, InputShape) = (inputs[0].Name, ShapeOf(inputs[0]));
-        Starts = [.. inputs.Skip(1).Select(input => (input.Name, Array.ConvertAll(ShapeOf(input).ToArray(), size => Math.Max(1, size))))];
+        Starts = [.. inputs.Skip(1).Select(Start)];
         Output = Graph.Output[0].Name;
-        var notes = new List<string>();
         if (Graph.Output.Count > 1)
-            notes.Add($"of {Graph.Output.Count} outputs '{Output}' is imported, the first");
+            Notes.Add($"of {Graph.Output.Count} outputs '{Output}' is imported, the first");
         if (Starts.Count > 0)
-            notes.Add($"sequences start from zeros for {string.Join(", ", Starts.Select(start => $"'{start.Name}'"))}");
-        Notes = notes;
+            Notes.Add($"sequences start from zeros for {string.Join(", ", Starts.Select(start => $"'{start.Name}'"))}");
     }
 
     public GraphProto Graph { get; }
@@ -49,11 +47,12 @@ internal sealed class OnnxSource
     public IReadOnlyList<int> InputShape { get; }
 
     /// <summary>Other inputs: states to start from.</summary>
-    public IReadOnlyList<(string Name, int[] Shape)> Starts { get; }
+    public IReadOnlyList<OnnxStart> Starts { get; }
 
     public string Output { get; }
 
-    public IReadOnlyList<string> Notes { get; }
+    /// <summary>What the user should know, each a sentence.</summary>
+    public List<string> Notes { get; } = [];
 
     /// <summary>Whether the number of steps is fixed, for the axes that were found.</summary>
     public bool HasSteps { get; private set; }
@@ -90,6 +89,12 @@ internal sealed class OnnxSource
             ? sets[0].Version
             : throw new UserException($"its operators are of version {sets[0].Version}, expected {OnnxImport.OldestOpset} or newer; "
                 + "export it with a newer opset_version");
+    }
+
+    private static OnnxStart Start(ValueInfoProto input)
+    {
+        int[] shape = Array.ConvertAll(ShapeOf(input), size => Math.Max(1, size));
+        return new(input.Name, shape, new float[Value.CountOf(shape)]);
     }
 
     private static int[] ShapeOf(ValueInfoProto value)

@@ -5,11 +5,6 @@ namespace EdgeRnn.Onnx.Import;
 /// <summary>ONNX's LSTM, GRU and RNN as layers.</summary>
 internal static class RecurrentOperator
 {
-    // Where PyTorch's gates i f g o and r z n are in ONNX's i o f c and z r h.
-    private static readonly int[] LstmGates = [0, 2, 3, 1];
-    private static readonly int[] GruGates = [1, 0, 2];
-    private static readonly int[] PeepholeGates = [0, 2, 1];
-
     /// <summary>Y, Y_h and, of an LSTM, Y_c.</summary>
     public static Value[] Compute(Operation o)
     {
@@ -46,8 +41,8 @@ internal static class RecurrentOperator
         if (o.Integers(4) is { } lengths && lengths.Any(length => length != steps))
             throw new UserException("its sequence_lens end sequences before the last step, where EdgeRnn reads them whole");
 
-        int[] order = kind switch { LayerKind.Lstm => LstmGates, LayerKind.Gru => GruGates, _ => [0] };
-        var (biasIh, biasHh) = Biases(o, directions, gates, units, order);
+        int[] order = GateOrder.Rows(kind, directions, units);
+        var (biasIh, biasHh) = Biases(o, directions, gates * units, order);
         var functions = Functions(o, kind, directions);
         bool isRelu = kind == LayerKind.SimpleRnn && functions.Count > 0 && functions.All(f => f.Kind == FunctionKind.Relu);
         var variant = new CellVariant
@@ -68,8 +63,8 @@ internal static class RecurrentOperator
             Units = units,
             Activation = isRelu ? Activation.Relu : Activation.Default,
             ResetBefore = kind == LayerKind.Gru && o.Integer("linear_before_reset", 0) == 0,
-            WeightIh = Matrix(w, order, units, rows.Features, rows.Stage.Features),
-            WeightHh = Matrix(r, order, units, [.. Enumerable.Range(0, units)], units),
+            WeightIh = Matrix(w, order, rows.Features, rows.Stage.Features),
+            WeightHh = Matrix(r, order, [.. Enumerable.Range(0, units)], units),
             BiasIh = biasIh,
             BiasHh = biasHh,
             Variant = isPlain ? null : variant,
@@ -95,35 +90,29 @@ internal static class RecurrentOperator
         return o.Node.OpType == "LSTM" ? [y, h, new OpaqueValue(h.Shape, "the cell state of an LSTM", isStart: false)] : [y, h];
     }
 
-    private static (Tensor Ih, Tensor? Hh) Biases(Operation o, int directions, int gates, int units, int[] order)
+    private static (Tensor Ih, Tensor? Hh) Biases(Operation o, int directions, int rows, int[] order)
     {
-        int rows = gates * units;
         if (o.Optional(3) is null)
-            return (Tensor.FromFloats(directions * rows, 1, new float[directions * rows]), null);
+            return (Tensor.FromFloats(order.Length, 1, new float[order.Length]), null);
         var b = o.Floats(3);
         Expect("B", b, directions, 2 * rows);
-        float[] ih = new float[directions * rows], hh = new float[directions * rows];
-        for (int i = 0; i < ih.Length; i++)
-        {
-            (int d, int g, int u) = (i / rows, i / units % gates, i % units);
-            int place = d * 2 * rows + order[g] * units + u;
-            (ih[i], hh[i]) = (b.Data[place], b.Data[place + rows]);
-        }
+        // Of each direction the input's, then the recurrent ones.
+        float[] Half(int half) => GateOrder.FromOnnx<float>(
+            [.. Enumerable.Range(0, directions).SelectMany(d => b.Data.Skip((2 * d + half) * rows).Take(rows))], order);
+        float[] ih = Half(0), hh = Half(1);
         return (Tensor.FromFloats(ih.Length, 1, ih), hh.All(x => x == 0) ? null : Tensor.FromFloats(hh.Length, 1, hh));
     }
 
     // Gates in our order; column k is that of feature columns[k].
-    private static Tensor Matrix(FloatValue matrix, int[] order, int units, int[] columns, int width)
+    private static Tensor Matrix(FloatValue matrix, int[] order, int[] columns, int width)
     {
-        (int directions, int rows) = (matrix.Shape[0], matrix.Shape[1]);
-        float[] values = new float[Value.CountOf([directions * rows, width])];
-        for (int row = 0; row < directions * rows; row++)
+        float[] values = new float[Value.CountOf([order.Length, width])];
+        for (int row = 0; row < order.Length; row++)
         {
-            int source = row / rows * rows + order[row % rows / units] * units + row % units;
             for (int k = 0; k < columns.Length; k++)
-                values[row * width + columns[k]] += matrix.Data[source * columns.Length + k];
+                values[order[row] * width + columns[k]] += matrix.Data[row * columns.Length + k];
         }
-        return Tensor.FromFloats(directions * rows, width, values);
+        return Tensor.FromFloats(order.Length, width, values);
     }
 
     private static Tensor? Peephole(Operation o, int directions, int units)
@@ -132,9 +121,7 @@ internal static class RecurrentOperator
             return null;
         var p = o.Floats(7);
         Expect("P", p, directions, 3 * units);
-        float[] values = new float[p.Count];
-        for (int i = 0; i < values.Length; i++)
-            values[i] = p.Data[i / (3 * units) * 3 * units + PeepholeGates[i / units % 3] * units + i % units];
+        float[] values = GateOrder.FromOnnx<float>(p.Data, GateOrder.PeepholeRows(directions, units));
         return values.All(x => x == 0) ? null : Tensor.FromFloats(values.Length, 1, values);
     }
 
