@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
+using EdgeRnn.Quantization;
 using EdgeRnn.Trainer.Numerics;
 using Xunit;
 using TrainerRandom = EdgeRnn.Trainer.Numerics.SeededRandom;
@@ -52,38 +53,77 @@ public unsafe class GemmTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Transposed_multiply_is_one_chain_an_element(int rows, int depth, int columns)
+    public void Outer_products_are_one_chain_an_element(int rows, int depth, int columns)
     {
         var a = Random(depth * rows, 5);
         var b = Random(depth * columns, 6);
-        int[] order = GC.AllocateArray<int>(depth, pinned: true);
+        int* order = stackalloc int[depth];
         for (int k = 0; k < depth; k++)
             order[k] = k * 7 % depth;
-        foreach (bool reordered in (bool[])[false, true])
+        // Of three products that share a: all of it, a part of its depth in another order, and some of its columns.
+        int first = depth / 3, some = (rows + 1) / 2;
+        FloatBuffer whole = Random(rows * columns, 7), part = Random(rows * columns, 8), less = Random(some * 5, 9);
+        FloatBuffer sums = Random(rows, 10), narrow = Random(depth * 5, 11);
+        float[] wholeStart = [.. whole.Span], partStart = [.. part.Span], lessStart = [.. less.Span];
+        float[] sumsStart = [.. sums.Span];
+
+        new OuterProducts().Add(
+            a.Pointer, rows, rows, depth, sums.Pointer,
+            new OuterProduct(b.Pointer, columns, whole.Pointer, rows, 0, depth),
+            new OuterProduct(b.Pointer, columns, part.Pointer, rows, first, depth - 1, order),
+            new OuterProduct(narrow.Pointer, 5, less.Pointer, some, 0, first));
+
+        AssertChains(whole, wholeStart, columns, 0, depth, (k, j) => b.Span[k * columns + j]);
+        AssertChains(part, partStart, columns, first, depth - 1, (k, j) => b.Span[k * 7 % depth * columns + j]);
+        AssertChains(less, lessStart, 5, 0, first, (k, j) => narrow.Span[k * 5 + j]);
+        for (int i = 0; i < rows; i++)
         {
-            var c = Random(rows * columns, 7);
-            var start = c.Span.ToArray();
-            fixed (int* bRows = order)
-            {
-                Gemm.TransposedMultiplyAdd(
-                    a.Pointer, rows, rows, b.Pointer, columns, columns, reordered ? bRows : null, depth,
-                    c.Pointer, columns, new());
-            }
+            float sum = sumsStart[i];
+            for (int k = 0; k < depth; k++)
+                sum += a.Span[k * rows + i];
+            Assert.Equal(sum, sums.Span[i]);
+        }
 
-            for (int i = 0; i < rows; i++)
+        void AssertChains(FloatBuffer c, float[] start, int width, int begin, int end, Func<int, int, float> right)
+        {
+            for (int i = 0; i < c.Length / width; i++)
             {
-                for (int j = 0; j < columns; j++)
+                for (int j = 0; j < width; j++)
                 {
-                    float sum = start[i * columns + j];
-                    for (int k = 0; k < depth; k++)
-                    {
-                        int row = reordered ? order[k] : k;
-                        sum = MathF.FusedMultiplyAdd(a.Span[k * rows + i], b.Span[row * columns + j], sum);
-                    }
-
-                    Assert.Equal(sum, c.Span[i * columns + j]);
+                    float sum = start[i * width + j];
+                    for (int k = begin; k < end; k++)
+                        sum = MathF.FusedMultiplyAdd(a.Span[k * rows + i], right(k, j), sum);
+                    Assert.Equal(sum, c.Span[i * width + j]);
                 }
             }
+        }
+    }
+
+    // Vectors of 512 bits are emulated where there are none, so this runs everywhere.
+    [Fact]
+    public void Lanes_of_either_width_give_the_bits_of_one_lane()
+    {
+        const int Count = 3 * 16 + 5;
+        var x = Random(Count, 12);
+        for (int i = 0; i < Count; i++)
+            x.Span[i] *= MathF.Pow(2, i % 12 - 4);
+        var one = Gates<ScalarLane>();
+        Assert.Equal(one, Gates<VectorLanes>());
+        Assert.Equal(one, Gates<WideLanes>());
+        Assert.NotEqual(one[0], one[1]);
+
+        float[] Gates<T>() where T : unmanaged, ILanes<T>
+        {
+            var y = new FloatBuffer(Count + 1);
+            for (int i = 0; i < Count; i += T.Count)
+            {
+                var v = Lanes.Load<T>(x.Pointer + i, Count - i);
+                var gates = Activations.Sigmoid(v) / (T.All(1.5f) - Activations.Tanh(v));
+                Lanes.Store(y.Pointer + i, T.Min(T.FusedMultiplyAdd(gates, v, Activations.Exp(v)), T.All(9f)) + v * v, Count - i);
+            }
+
+            Assert.Equal(0f, y.Span[Count]);
+            return y.Span.ToArray();
         }
     }
 

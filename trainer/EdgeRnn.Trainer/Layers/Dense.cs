@@ -51,7 +51,7 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
     {
         private readonly int _units = layer.OutputSize;
         private readonly FloatBuffer _y = new((long)layer.RowCapacity(batch) * layer.OutputSize);
-        private readonly Gemm.GemmScratch _scratch = new();
+        private readonly OuterProducts _gradients = new();
 
         public override float* Output => _y.Pointer;
 
@@ -79,10 +79,9 @@ public sealed class Dense(int units, Activation activation = Activation.Default)
             }
 
             int inputs = layer.InputSize;
-            float* dWeight = gradient + layer._weight.Offset;
-            Gemm.TransposedMultiplyAdd(
-                dy, _units, _units, x, inputs, inputs, null, rows, dWeight, inputs, _scratch);
-            Gemm.AddColumnSums(dy, _units, _units, rows, gradient + layer._bias.Offset);
+            _gradients.Add(
+                dy, _units, _units, rows, gradient + layer._bias.Offset,
+                new OuterProduct(x, inputs, gradient + layer._weight.Offset, _units, 0, rows));
             if (dx != null)
                 Gemm.Multiply(dy, _units, rows, layer._backward, dx, inputs);
         }

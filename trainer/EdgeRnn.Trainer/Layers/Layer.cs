@@ -133,9 +133,6 @@ public abstract class Layer
         return weights.Matrix;
     }
 
-    private protected static string RecurrentDropoutOption(float rate) =>
-        rate > 0 ? FormattableString.Invariant($":recurrent-dropout={rate}") : "";
-
     private protected static Tensor Export(ParameterBlock block, Span<float> parameters) =>
         Tensor.FromFloats(block.Rows, block.Columns, block.Of(parameters));
 }

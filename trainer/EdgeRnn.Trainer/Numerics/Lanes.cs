@@ -1,5 +1,8 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using EdgeRnn.Quantization;
+using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Trainer.Numerics;
 
@@ -9,6 +12,12 @@ namespace EdgeRnn.Trainer.Numerics;
 /// </summary>
 internal static unsafe class Lanes
 {
+    /// <summary>
+    /// Whether <see cref="WideLanes"/> are faster than <see cref="VectorLanes"/> here, and no kernel is forced.
+    /// </summary>
+    public static bool AreWide { get; } =
+        Vector512.IsHardwareAccelerated && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Kernel.Variable));
+
     /// <summary>Elements of a vector.</summary>
     public static int Count => Vector<float>.Count;
 
@@ -28,6 +37,33 @@ internal static unsafe class Lanes
         else
             StoreEnd(to, value, remaining);
     }
+
+    /// <summary>As <see cref="Load(float*, int)"/>, in lanes of either width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(float* from, int remaining) where T : unmanaged, ILanes<T> =>
+        remaining >= T.Count ? T.Load(from) : LoadEnd<T>(from, remaining);
+
+    /// <summary>As <see cref="Store(float*, Vector{float}, int)"/>, in lanes of either width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(float* to, T value, int remaining) where T : unmanaged, ILanes<T>
+    {
+        if (remaining >= T.Count)
+            value.Store(to);
+        else
+            StoreEnd(to, value, remaining);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static T LoadEnd<T>(float* from, int remaining) where T : unmanaged, ILanes<T>
+    {
+        var value = default(T);
+        new ReadOnlySpan<float>(from, remaining).CopyTo(new Span<float>(&value, T.Count));
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreEnd<T>(float* to, T value, int remaining) where T : unmanaged, ILanes<T> =>
+        new ReadOnlySpan<float>(&value, remaining).CopyTo(new Span<float>(to, remaining));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Vector<float> LoadEnd(float* from, int remaining)

@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Trainer.Numerics;
 
@@ -10,18 +9,19 @@ namespace EdgeRnn.Trainer.Numerics;
 /// it is one chain of fused multiply-adds with k ascending, so a result depends neither on the vector width, nor on the
 /// block's place, nor on the rows beside it.
 /// </summary>
+/// <remarks>
+/// Here and in all loops over numbers, <see cref="MethodImplOptions.AggressiveOptimization"/>: with tiers, short runs spent
+/// half their time in code that was not optimised yet, and long ones up to four seconds.
+/// </remarks>
 internal static unsafe class Tile
 {
+    /// <summary>Rows of a block.</summary>
     // 8 × 2 accumulators of 512 bits, or 6 × 2 of 256 (or 128): with two vectors of b and one broadcast of a they are
     // what 32 or 16 registers hold, and their 12 or 16 chains hide the latency of the multiply-add (4 cycles, 2 units).
-    private static readonly bool Wide =
-        Vector512.IsHardwareAccelerated && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Kernel.Variable));
-
-    /// <summary>Rows of a block.</summary>
-    public static readonly int Rows = Wide ? 8 : 6;
+    public static readonly int Rows = Lanes.AreWide ? 8 : 6;
 
     /// <summary>Columns of a block.</summary>
-    public static readonly int Columns = Wide ? 32 : 2 * Vector<float>.Count;
+    public static readonly int Columns = Lanes.AreWide ? 32 : 2 * Vector<float>.Count;
 
     /// <summary><c>c[i, j] = init[i, j] + Σ a[i, p]·b[p, j]</c> for one block.</summary>
     /// <param name="a">Element [i, p] at <c>a[i·rowStride + p·stepStride]</c>.</param>
@@ -38,13 +38,13 @@ internal static unsafe class Tile
         float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
         float* c, nint cStride)
     {
-        if (Wide)
+        if (Lanes.AreWide)
             Run512(a, rowStride, stepStride, b, depth, init, initStride, c, cStride);
         else
             RunNarrow(a, rowStride, stepStride, b, depth, init, initStride, c, cStride);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     internal static void Run512(
         float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
         float* c, nint cStride)
@@ -102,7 +102,7 @@ internal static unsafe class Tile
         Store(c += cStride, c70, c71);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     internal static void RunNarrow(
         float* a, nint rowStride, nint stepStride, float* b, int depth, float* init, nint initStride,
         float* c, nint cStride)
