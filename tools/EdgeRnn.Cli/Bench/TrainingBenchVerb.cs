@@ -41,7 +41,7 @@ internal sealed class TrainingBenchVerb
     public static int Run(Terminal terminal, bool againstTorch, string? save, CancellationToken cancellation)
     {
         int[] threads = Environment.ProcessorCount > 1 ? [1, 2] : [1];
-        IReadOnlyDictionary<(string, int), double>? torch = null;
+        TorchSpeed? torch = null;
         if (againstTorch)
         {
             terminal.Say("PyTorch …");
@@ -55,7 +55,7 @@ internal sealed class TrainingBenchVerb
             {
                 terminal.Say($"{workload.Cell}, {count} thread{(count == 1 ? "" : "s")} …");
                 var speed = TrainingBenchmark.Measure(workload, count, cancellation);
-                double? peer = torch?[(workload.Cell, count)];
+                double? peer = torch?.SamplesPerSecond[(workload.Cell, count)];
                 speeds.Add(speed with
                 {
                     TorchSamplesPerSecond = peer,
@@ -64,11 +64,12 @@ internal sealed class TrainingBenchVerb
             }
         }
 
-        string table = Table(speeds);
+        string table = Table(speeds, torch?.Name);
         var json = new JsonObject
         {
             ["processor"] = Processor.Name,
             ["vector_bits"] = MultiplyAddPeak.VectorBits,
+            ["torch"] = torch?.Name,
             ["models"] = JsonSerializer.SerializeToNode(speeds, Json),
         };
         if (save is not null)
@@ -85,12 +86,12 @@ internal sealed class TrainingBenchVerb
     }
 
     /// <summary>The result in at most 80 columns.</summary>
-    public static string Table(IReadOnlyList<TrainingSpeed> speeds)
+    public static string Table(IReadOnlyList<TrainingSpeed> speeds, string? torch)
     {
         var text = new StringBuilder();
         bool hasPeer = speeds.Any(s => s.Ratio is not null);
         Line($"{Processor.Name}");
-        Line($"EdgeRnn {CommandLine.Version}, vectors of {MultiplyAddPeak.VectorBits} bits");
+        Line($"EdgeRnn {CommandLine.Version}, vectors of {MultiplyAddPeak.VectorBits} bits{(torch is null ? "" : $"; PyTorch {torch}")}");
         Line($"Training with Adam in float32, sequences a second. Batches of 128 x 28 steps of");
         Line($"28 readings; for lstm:32, of 64 x 128 steps of 9. GFLOP/s of the cell's matrix");
         Line($"products; peak: of multiply-adds between registers, in the same run.");

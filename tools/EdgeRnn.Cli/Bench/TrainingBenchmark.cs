@@ -47,6 +47,11 @@ public sealed record TrainingSpeed(
     string Cell, int Threads, double SamplesPerSecond, double Gflops, double PeakGflops, double Share,
     double? TorchSamplesPerSecond, double? Ratio);
 
+/// <summary>How fast PyTorch trained the same networks.</summary>
+/// <param name="Name">Its version, and what it multiplies matrices with.</param>
+/// <param name="SamplesPerSecond">By cell and number of threads.</param>
+public sealed record TorchSpeed(string Name, IReadOnlyDictionary<(string Cell, int Threads), double> SamplesPerSecond);
+
 /// <summary>Training of the usual networks on made-up data: Adam, float32, no clipping, no validation.</summary>
 public static class TrainingBenchmark
 {
@@ -82,12 +87,12 @@ public static class TrainingBenchmark
             Math.Round(gflops / peak, 4), null, null);
     }
 
-    /// <summary>Samples a second of PyTorch, by cell and number of threads.</summary>
-    /// <exception cref="UserException">There is no python3 with torch.</exception>
-    public static IReadOnlyDictionary<(string Cell, int Threads), double> MeasureTorch(IEnumerable<int> threads)
+    /// <summary>Measures PyTorch with <c>training-peer.py</c>.</summary>
+    /// <exception cref="UserException">There is no python3 with a torch that is worth to be measured.</exception>
+    public static TorchSpeed MeasureTorch(IEnumerable<int> threads)
     {
         const string missing = "--against torch needs python3 with torch: install it, on Debian with "
-            + "apt-get install python3-torch.";
+            + "apt-get install python3-torch libopenblas0-openmp.";
         try
         {
             // Debian's own interpreter first: another on the path does not see Debian's packages.
@@ -107,14 +112,21 @@ public static class TrainingBenchmark
             process.WaitForExit();
             if (process.ExitCode != 0)
             {
-                throw new UserException(error.Result.Contains("No module named", StringComparison.Ordinal)
-                    ? missing
-                    : $"PyTorch failed: {error.Result.Trim().Split('\n')[^1]}.");
+                string last = error.Result.Trim().Split('\n')[^1];
+                throw new UserException(error.Result switch
+                {
+                    var text when text.Contains("No module named", StringComparison.Ordinal) => missing,
+                    var text when text.Contains("Traceback", StringComparison.Ordinal) => $"PyTorch failed: {last}.",
+                    _ => last,
+                });
             }
 
-            return JsonDocument.Parse(output).RootElement.GetProperty("models").EnumerateArray().ToDictionary(
-                m => (m.GetProperty("cell").GetString()!, m.GetProperty("threads").GetInt32()),
-                m => m.GetProperty("samples_per_second").GetDouble());
+            var result = JsonDocument.Parse(output).RootElement;
+            return new(
+                $"{result.GetProperty("torch").GetString()} with {result.GetProperty("blas").GetString()}",
+                result.GetProperty("models").EnumerateArray().ToDictionary(
+                    m => (m.GetProperty("cell").GetString()!, m.GetProperty("threads").GetInt32()),
+                    m => m.GetProperty("samples_per_second").GetDouble()));
         }
         catch (System.ComponentModel.Win32Exception e)
         {
