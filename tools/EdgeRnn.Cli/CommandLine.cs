@@ -79,6 +79,7 @@ internal static class CommandLine
             BenchVerb.Create(),
             ImportVerb.Create(),
             ExportVerb.Create(),
+            CompareVerb.Create(),
             InspectVerb.Create(),
             KeygenVerb.Create(),
             SignVerb.Create(),

@@ -21,7 +21,7 @@ public sealed class UsageTests
     [InlineData("train --data synthetic:motion --out x --augment pixels:2", "--augment", "idx:")]
     [InlineData("quantize --model a --calibrate synthetic:motion --out b --precision int4", "int4", "int8x16")]
     [InlineData("evaluate --data synthetic:motion", "--model")]
-    [InlineData("export --model a", "--onnx")]
+    [InlineData("export --model a", "--onnx", "--c-header")]
     public void Wrong_usage_is_a_sentence_and_exit_code_2(string line, params string[] words) =>
         CliFolder.Run(line.Split(' ')).Fails(2, words);
 
@@ -104,7 +104,7 @@ public sealed class UsageTests
     {
         string help = CliFolder.Run("--help").Output;
         Assert.All(
-            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "import", "export", "inspect", "stream-check"],
+            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "import", "export", "compare", "inspect", "stream-check"],
             verb => Assert.Contains($"  {verb} ", help, StringComparison.Ordinal));
     }
 }

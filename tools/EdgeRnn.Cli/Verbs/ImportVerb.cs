@@ -51,6 +51,9 @@ internal static class ImportVerb
             };
             byte[] file = OnnxImport.Load(source);
             var network = Read(source, file, options);
+            if (network.IsWhole && !options.IsEmpty)
+                throw new UserException($"'{source}' holds a model with labels, outputs and windows of its own; "
+                    + "leave out --labels, --output, --window and --hop.");
             double? difference = parsed.GetValue(noVerify) ? null : OnnxVerification.Run(file, network);
             ModelWriter.Save(path, network.Model, parsed.GetValue(force));
             Report(new Terminal(parsed, parsed.GetValue(json)), path, network, difference);

@@ -19,7 +19,8 @@ public sealed record OnnxImportOptions
     /// <summary>Steps from window to window; 0 for the window's.</summary>
     public int Hop { get; init; }
 
-    internal bool IsEmpty => Labels.Count == 0 && Kind is null && Window == 0 && Hop == 0;
+    /// <summary>Whether nothing is given.</summary>
+    public bool IsEmpty => Labels.Count == 0 && Kind is null && Window == 0 && Hop == 0;
 }
 
 /// <summary>What the last operator of an imported graph gives.</summary>
@@ -61,6 +62,10 @@ public sealed record ImportedNetwork(
     /// <summary>The float network that the graph computes: not the model itself where that is quantized, or where the
     /// graph has a result each step so that its state can be carried on.</summary>
     public RnnModel Computed { get; init; } = Model;
+
+    /// <summary>Whether the file was exported from this model, labels and windows included, and options changed
+    /// nothing.</summary>
+    public bool IsWhole { get; init; }
 }
 
 /// <summary>
@@ -85,7 +90,7 @@ public static class OnnxImport
 
     /// <summary>Lowers a graph.</summary>
     /// <param name="file">The bytes of an ONNX file.</param>
-    /// <param name="options">What the file may lack.</param>
+    /// <param name="options">What the file may lack; a file that edgernn exported lacks nothing.</param>
     /// <exception cref="UserException">A sentence's part: which node or field, which operator, and why not.</exception>
     public static ImportedNetwork Read(byte[] file, OnnxImportOptions options)
     {
@@ -94,7 +99,7 @@ public static class OnnxImport
         var parsed = OnnxFile.Parse(file);
         var source = new OnnxSource(parsed);
         if (StoredModel.Read(parsed) is { } stored)
-            return Stored(source, stored.Model, stored.IsStateful, options);
+            return Stored(source, stored.Model, stored.IsStateful);
         if (parsed.MetadataProps.Any(entry => entry.Key == StoredModel.Key))
             source.Notes.Add("the graph is not the one that edgernn exported, or another version did; it is imported as any other");
         UserException? best = null;
@@ -117,17 +122,15 @@ public static class OnnxImport
     }
 
     // What edgernn exported, whole.
-    private static ImportedNetwork Stored(OnnxSource source, RnnModel model, bool isStateful, OnnxImportOptions options)
+    private static ImportedNetwork Stored(OnnxSource source, RnnModel model, bool isStateful)
     {
-        if (!options.IsEmpty)
-            throw new UserException("it holds a whole model of edgernn's, with labels, outputs and windows of its own; "
-                + "leave out --labels, --output, --window and --hop");
         OnnxStart[] starts = isStateful ? [.. OnnxExport.States(model)] : [];
         var result = model.OutputKind == OutputKind.Classes ? OnnxResult.Softmax : OnnxResult.Values;
         return new(
             model, source.Input, "btc", model.InputSize, Batch: 1, Steps: 0, starts, source.Output, IsStepMajor: false, result, [])
         {
             Computed = OnnxExport.Computed(model, isStateful),
+            IsWhole = true,
         };
     }
 
