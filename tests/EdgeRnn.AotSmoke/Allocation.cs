@@ -32,7 +32,7 @@ internal static class Allocation
         }
     }
 
-    private static long AllocatedBy(Action action)
+    public static long AllocatedBy(Action action)
     {
         // The meter counts all threads, so what earlier sessions leave to the finalizer's thread must be done with.
         GC.Collect();

@@ -29,6 +29,7 @@ internal static class Exactness
     {
         foreach (var run in Runs())
             output.WriteLine($"{run.Name} {HashSeeded(run, Scalar):x8}");
+        FeatureExactness.Print(output);
     }
 
     public static void Check(Checks checks, string hashesPath)
@@ -44,6 +45,7 @@ internal static class Exactness
                 checks.That(hash == known, $"{run.Name} on {kernel.Name} has hash {hash:x8}, {found}");
             }
         }
+        FeatureExactness.Check(checks, expected);
     }
 
     /// <summary>Prints a line <c>net kernel hash</c> for each network as soon as it is done; uses all processors.</summary>

@@ -60,11 +60,17 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// a · 2^n, where n stands in the low bits of <paramref name="shifted"/> = n + 1.5·2^23; no over- or underflow.
     /// </summary>
     static abstract T ScaleByPowerOfTwo(T a, T shifted);
+
+    /// <summary>a = m · 2^<paramref name="exponent"/> with m from √½ to √2, for a positive, normal a; gives m.</summary>
+    static abstract T Mantissa(T a, out T exponent);
 }
 
 /// <summary>One number: the definition of every formula's result.</summary>
 public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
 {
+    /// <summary>The bits of √½: mantissas begin here.</summary>
+    public const int LeastMantissa = 0x3F3504F3;
+
     /// <summary>The number.</summary>
     public readonly float Value = value;
 
@@ -115,6 +121,14 @@ public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
     /// <inheritdoc/>
     public static ScalarLane ScaleByPowerOfTwo(ScalarLane a, ScalarLane shifted) => new(BitConverter.Int32BitsToSingle(
         BitConverter.SingleToInt32Bits(a.Value) + (BitConverter.SingleToInt32Bits(shifted.Value) << 23)));
+
+    /// <inheritdoc/>
+    public static ScalarLane Mantissa(ScalarLane a, out ScalarLane exponent)
+    {
+        int bits = BitConverter.SingleToInt32Bits(a.Value), power = (bits - LeastMantissa) >> 23;
+        exponent = new(power);
+        return new(BitConverter.Int32BitsToSingle(bits - (power << 23)));
+    }
 }
 
 /// <summary>As many numbers as the processor takes at once: eight with AVX2, four with NEON.</summary>
@@ -184,4 +198,14 @@ public readonly unsafe struct VectorLanes(Vector<float> value) : ILanes<VectorLa
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static VectorLanes ScaleByPowerOfTwo(VectorLanes a, VectorLanes shifted) => new(Vector.AsVectorSingle(
         Vector.AsVectorInt32(a.Value) + (Vector.AsVectorInt32(shifted.Value) << 23)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes Mantissa(VectorLanes a, out VectorLanes exponent)
+    {
+        var bits = Vector.AsVectorInt32(a.Value);
+        var power = (bits - new Vector<int>(ScalarLane.LeastMantissa)) >> 23;
+        exponent = new(Vector.ConvertToSingle(power));
+        return new(Vector.AsVectorSingle(bits - (power << 23)));
+    }
 }

@@ -55,4 +55,12 @@ internal readonly unsafe struct WideLanes(Vector512<float> value) : ILanes<WideL
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static WideLanes ScaleByPowerOfTwo(WideLanes a, WideLanes shifted) =>
         new((a._value.AsInt32() + (shifted._value.AsInt32() << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WideLanes Mantissa(WideLanes a, out WideLanes exponent)
+    {
+        var power = (a._value.AsInt32() - Vector512.Create(ScalarLane.LeastMantissa)) >> 23;
+        exponent = new(Vector512.ConvertToSingle(power));
+        return new((a._value.AsInt32() - (power << 23)).AsSingle());
+    }
 }
