@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EdgeRnn.Decisions;
+using EdgeRnn.Features;
 
 namespace EdgeRnn;
 
@@ -254,7 +255,7 @@ public sealed record SelfTest(ReadOnlyMemory<byte> Input, int Steps, ReadOnlyMem
 public sealed record RnnModel
 {
     /// <summary>The format version this program writes, and the newest it reads.</summary>
-    public const int CurrentFormatVersion = 2;
+    public const int CurrentFormatVersion = 3;
 
     /// <summary>The arithmetic this program computes with: equal numeric versions give equal bits.</summary>
     public const int CurrentNumericVersion = 2;
@@ -294,6 +295,9 @@ public sealed record RnnModel
 
     /// <summary>float32 <c>[Labels.Count]</c>, positive; null unless the outputs are values.</summary>
     public Tensor? OutputDeviation { get; init; }
+
+    /// <summary>How audio becomes the steps, which then are frames; null where the steps are readings.</summary>
+    public FeatureSpec? Features { get; init; }
 
     /// <summary>Names of the classes, or of the values: one per unit of the head.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
@@ -350,10 +354,11 @@ public sealed record RnnModel
     }
 
     /// <summary>The lowest format version that has what the model uses.</summary>
-    public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling, Decision);
+    public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling, Decision, Features);
 
     internal static int FormatVersionOf(
-        IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision) =>
+        IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision, FeatureSpec? features) =>
+        features is not null ? 3 :
         decision.IsMoreThanThreshold || kind != OutputKind.Classes || pooling != Pooling.Last ||
         layers.Any(layer => layer.Direction != Direction.Forward || layer.Variant is not null) ? 2 : 1;
 

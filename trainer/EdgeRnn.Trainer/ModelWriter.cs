@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using EdgeRnn.Decisions;
+using EdgeRnn.Features;
 using EdgeRnn.Format;
 using Google.Protobuf;
 using Proto = EdgeRnn.Format.Proto;
@@ -71,6 +72,7 @@ public static class ModelWriter
             },
             // A message without fields would be two bytes that say nothing.
             Decision = model.Decision == DecisionRules.None ? null : ToMessage(model.Decision),
+            Features = model.Features is { } features ? ToMessage(features) : null,
         };
         if (model.OutputKind != OutputKind.Classes || model.Pooling != Pooling.Last)
             message.Output = new()
@@ -111,6 +113,22 @@ public static class ModelWriter
         MinimumSteps = (uint)rules.MinimumSteps,
         RefractorySteps = (uint)rules.RefractorySteps,
         ClassThresholds = ByteString.CopyFrom(MemoryMarshal.AsBytes(rules.ClassThresholds.ToArray().AsSpan())),
+    };
+
+    private static Proto.Features ToMessage(FeatureSpec spec) => new()
+    {
+        Kind = (Proto.Features.Types.Kind)spec.Kind,
+        SampleRateHz = (uint)spec.SampleRateHz,
+        FrameLength = (uint)spec.FrameLength,
+        FrameStep = (uint)spec.FrameStep,
+        Mels = (uint)spec.Mels,
+        Coefficients = (uint)spec.Coefficients,
+        LowHz = spec.LowHz,
+        HighHz = spec.HighHz,
+        Scale = (Proto.Features.Types.Scale)spec.Scale,
+        Deltas = (uint)spec.Deltas,
+        RunningSteps = (uint)spec.RunningSteps,
+        Floor = spec.Floor,
     };
 
     private static Proto.Layer ToMessage(RnnLayer layer) => new()

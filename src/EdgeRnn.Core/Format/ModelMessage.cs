@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 using EdgeRnn.Decisions;
+using EdgeRnn.Features;
 
 namespace EdgeRnn.Format;
 
@@ -24,6 +25,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private ReadOnlyMemory<byte>? _training;
     private ReadOnlyMemory<byte>? _selfTest;
     private ReadOnlyMemory<byte> _output;
+    private ReadOnlyMemory<byte>? _features;
     private uint _formatVersion;
     private int _layerCount;
     private int _labelCount;
@@ -44,10 +46,12 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private DecisionRules _rules = DecisionRules.None;
     private TrainingProvenance? _provenance;
     private SelfTest? _knownRun;
+    private FeatureSpec? _featureSpec;
 
     /// <summary>Checks the whole message.</summary>
     public string? Check() =>
-        Locate() ?? Layers() ?? Output() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest() ?? Version();
+        Locate() ?? Layers() ?? Output() ?? Features() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest() ??
+        Version();
 
     /// <summary>The model, after <see cref="Check"/> found nothing wrong; names are made last.</summary>
     public RnnModel ToModel(uint checksum) => new()
@@ -58,6 +62,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         Pooling = _pooling,
         OutputMean = _outputMean,
         OutputDeviation = _outputDeviation,
+        Features = _featureSpec,
         Labels = Names(message, 7, _labelCount),
         Channels = Names(_input, 1, _channelCount),
         Mean = _mean!,
@@ -94,6 +99,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
                 case 9: _training = wire.Bytes("training"); break;
                 case 10: _selfTest = wire.Bytes("self_test"); break;
                 case 11: _output = wire.Bytes("output"); break;
+                case 12: _features = wire.Bytes("features"); break;
                 case 15: wire.Fail("crc32c is followed by other fields, expected it to be the last"); break;
                 default: wire.Skip(); break;
             }
@@ -189,10 +195,21 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return Floats("mean", mean, _labelCount, positive: false) ?? Floats("deviation", deviation, _labelCount, positive: true);
     }
 
+    private string? Features()
+    {
+        if (_features is not { } features)
+            return null;
+        var message = new FeatureMessage(features);
+        if (message.Check(_layers[0].InputSize) is { } error)
+            return Under("features", error);
+        _featureSpec = message.ToSpec();
+        return null;
+    }
+
     // A file of version 1 must be what programs of that version read.
     private string? Version()
     {
-        uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling, _rules);
+        uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling, _rules, _featureSpec);
         return _formatVersion >= needed ? null : $"format_version is {_formatVersion}, expected {needed} for what the file holds";
     }
 
@@ -216,6 +233,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
             wire.Fail($"channels has {_channelCount} entries, expected none or {inputSize}, the inputs of layer 1");
         if (_sampleRateHz < 0)
             wire.Fail($"sample_rate_hz is {_sampleRateHz}, expected 0 or more");
+        if (_featureSpec is not null && _sampleRateHz != _featureSpec.FramesPerSecond)
+            wire.Fail($"sample_rate_hz is {_sampleRateHz}, expected {_featureSpec.FramesPerSecond}, the frames a second of features");
         _mean = new(TensorType.Float32, inputSize, 1, mean, default);
         _deviation = new(TensorType.Float32, inputSize, 1, deviation, default);
         return Under("input", wire.Error ?? Floats("mean", mean, inputSize, positive: false) ??

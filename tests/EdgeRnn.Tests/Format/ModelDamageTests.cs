@@ -41,6 +41,7 @@ public class ModelDamageTests
                 SelfTest = null,
                 OutputKind = OutputKind.Classes,
                 Pooling = Pooling.Last,
+                Features = null,
                 Layers = [.. model.Layers.SkipLast(1), model.Layers[^1] with { Variant = null }],
             });
             for (int length = 0; length < message.Length; length++)

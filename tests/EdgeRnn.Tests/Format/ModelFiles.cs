@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using EdgeRnn.Decisions;
+using EdgeRnn.Features;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 
@@ -31,6 +32,25 @@ internal static class ModelFiles
             OutputKind = OutputKind.Values,
             OutputMean = Tensor.FromFloats(2, 1, [20, 1000]),
             OutputDeviation = Tensor.FromFloats(2, 1, [3, 0.5f]),
+        },
+        RandomModels.Create(6, Precision.Int8, 8, "gru:3,dense:2", window: 10, hop: 2) with
+        {
+            SampleRateHz = 100,
+            Features = new()
+            {
+                Kind = FeatureKind.Mfcc,
+                SampleRateHz = 8000,
+                FrameLength = 200,
+                FrameStep = 80,
+                Mels = 20,
+                Coefficients = 4,
+                LowHz = 100,
+                HighHz = 3800,
+                Scale = MelScale.Slaney,
+                Deltas = 1,
+                RunningSteps = 300,
+                Floor = 1e-5f,
+            },
         },
     ];
 
@@ -105,10 +125,12 @@ internal static class ModelFiles
         var model = RandomModels.Create(
             random.Next(), (Precision)(1 + random.Below(3)), sizes[random.Below(sizes.Length)], net, window,
             window == 0 ? 0 : 1 + random.Below(window));
+        var features = random.Below(3) > 0 ? null : new FeatureSpec { FrameLength = 1024, Mels = model.InputSize };
         return model with
         {
+            Features = features,
             Channels = random.Below(2) == 0 ? [] : [.. Enumerable.Range(0, model.InputSize).Select(c => $"Kanäle {c}")],
-            SampleRateHz = random.Below(2) * random.Float(1, 16000),
+            SampleRateHz = features?.FramesPerSecond ?? random.Below(2) * random.Float(1, 16000),
             Decision = AnyRules(random, model.Labels.Count),
             Training = random.Below(2) == 0 ? null : new("motion", random.Next(), random.Float(0, 1), 0, "0.1.0"),
             SelfTest = random.Below(2) == 0

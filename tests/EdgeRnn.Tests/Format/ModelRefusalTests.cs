@@ -12,8 +12,8 @@ public class ModelRefusalTests
 {
     private static readonly Dictionary<string, Action<Proto.Model>> QuantizedChanges = new()
     {
-        ["format_version is 3, expected at most 2: this file needs an EdgeRnn that reads format version 3"] =
-            m => m.FormatVersion = 3,
+        ["format_version is 4, expected at most 3: this file needs an EdgeRnn that reads format version 4"] =
+            m => m.FormatVersion = 4,
         ["numeric_version is 9, expected 2: this file needs an EdgeRnn that computes with numeric version 9"] =
             m => m.NumericVersion = 9,
         ["the file begins with field 2, expected 1 (format_version): it is no .ernn model"] = m => m.FormatVersion = 0,
@@ -217,6 +217,32 @@ public class ModelRefusalTests
             m => m.Stream = new() { Mode = Proto.Stream.Types.Mode.Continuous },
     };
 
+    private static readonly Dictionary<string, Action<Proto.Model>> SpeechChanges = new()
+    {
+        ["format_version is 2, expected 3 for what the file holds"] = m => m.FormatVersion = 2,
+        ["features: kind is 0, expected 1 (logmel), 2 (mfcc) or 3 (pcen)"] = m => m.Features = new(),
+        ["features: kind is 4, expected 1 (logmel), 2 (mfcc) or 3 (pcen)"] = m => m.Features.Kind = (Proto.Features.Types.Kind)4,
+        ["features: sample_rate_hz is 11025, expected 8000, 16000, 22050, 44100 or 48000"] = m => m.Features.SampleRateHz = 11025,
+        ["features: frame_length is 7, expected 8 to 4096 samples"] = m => m.Features.FrameLength = 7,
+        ["features: frame_length is 4294967295, expected at most 2147483647"] = m => m.Features.FrameLength = uint.MaxValue,
+        ["features: frame_step is 201, expected 1 to 200, the frame's length"] = m => m.Features.FrameStep = 201,
+        ["features: frame_step is 0, expected 1 to 200, the frame's length"] = m => m.Features.FrameStep = 0,
+        ["features: mels is 129, expected 1 to 128"] = m => m.Features.Mels = 129,
+        ["features: mels is 128, expected fewer: band 1 is narrower than the 129 bins of a frame's spectrum"] =
+            m => (m.Features.Mels, m.Features.HighHz) = (128, 1000),
+        ["features: coefficients is 21, expected 1 to 20, the bands"] = m => m.Features.Coefficients = 21,
+        ["features: coefficients is 4, expected 0 without mfcc"] = m => m.Features.Kind = Proto.Features.Types.Kind.Pcen,
+        ["features: low_hz is -1, expected 0 to below 4000"] = m => m.Features.LowHz = -1,
+        ["features: high_hz is 100, expected above 100 to 4000, half the sample rate"] = m => m.Features.HighHz = 100,
+        ["features: high_hz is NaN, expected a finite number"] = m => m.Features.HighHz = float.NaN,
+        ["features: scale is 2, expected 0 (htk) or 1 (slaney)"] = m => m.Features.Scale = (Proto.Features.Types.Scale)2,
+        ["features: deltas is 3, expected 0 to 2"] = m => m.Features.Deltas = 3,
+        ["features: running_steps is 1, expected 0, or 2 to 1000000"] = m => m.Features.RunningSteps = 1,
+        ["features: floor is 0, expected 1E-12 to 1"] = m => m.Features.Floor = 0,
+        ["features: a frame has 12 of them, expected 8, the inputs of layer 1"] = m => m.Features.Deltas = 2,
+        ["input: sample_rate_hz is 50, expected 100, the frames a second of features"] = m => m.Input.SampleRateHz = 50,
+    };
+
     // Bytes that Google's classes would not write: 0x08 is the tag of format_version, 0x10 of numeric_version, 0x18 of
     // precision, 0x22 of a layer, 0x3A of a label. The first error is the one that is told.
     private static readonly Dictionary<string, byte[]> Wire = new()
@@ -225,10 +251,10 @@ public class ModelRefusalTests
         ["format_version occurs twice, expected once"] = [0x08, 1, 0x08, 1],
         ["format_version has wire type 2, expected 0"] = [0x0A, 1, 1, 0x10],
         ["format_version is 4294967297, expected at most 4294967295"] = [0x08, 0x81, 0x80, 0x80, 0x80, 0x10],
-        ["format_version is 0, expected 1 to 2"] = [0x08, 0, 0x10, 1],
+        ["format_version is 0, expected 1 to 3"] = [0x08, 0, 0x10, 1],
         ["a field's tag is a varint with superfluous bytes, expected the shortest form"] = [0x08, 1, 0x90, 0x00, 1],
         ["the tag at byte 2 of its message is 2, expected a field number from 1 to 536870911"] = [0x08, 1, 0x02, 0],
-        ["field 12 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x60, 1],
+        ["field 13 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x68, 1],
         ["field 63 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0xF8, 0x03, 1],
         ["field 64 has wire type 3, expected 0, 1, 2 or 5"] = [0x08, 1, 0x83, 0x04],
         ["an unknown field is a varint of more than 64 bits"] =
@@ -248,6 +274,8 @@ public class ModelRefusalTests
 
     public static TheoryData<string> PooledSentences => [.. PooledChanges.Keys];
 
+    public static TheoryData<string> SpeechSentences => [.. SpeechChanges.Keys];
+
     public static TheoryData<string> WireSentences => [.. Wire.Keys];
 
     [Theory, MemberData(nameof(QuantizedSentences))]
@@ -265,6 +293,10 @@ public class ModelRefusalTests
     [Theory, MemberData(nameof(PooledSentences))]
     public void A_changed_pooled_model_is_refused(string sentence) =>
         Assert.Equal(sentence, RefusalAfter(PooledChanges[sentence], ModelFiles.Small[4]));
+
+    [Theory, MemberData(nameof(SpeechSentences))]
+    public void A_changed_speech_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(SpeechChanges[sentence], ModelFiles.Small[5]));
 
     [Theory, MemberData(nameof(WireSentences))]
     public void Bytes_that_are_not_in_the_strict_form_are_refused(string sentence) =>

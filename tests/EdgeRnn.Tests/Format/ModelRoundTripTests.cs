@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EdgeRnn.Features;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
 using Google.Protobuf;
@@ -40,8 +41,8 @@ public class ModelRoundTripTests
     }
 
     [Fact]
-    public void What_version_1_can_say_is_written_as_version_1() =>
-        Assert.Equal([1, 1, 1, 2, 2], ModelFiles.Small.Select(model => (int)ModelWriter.Write(model)[1]));
+    public void Files_have_the_lowest_version_that_says_what_they_hold() =>
+        Assert.Equal([1, 1, 1, 2, 2, 3], ModelFiles.Small.Select(model => (int)ModelWriter.Write(model)[1]));
 
     [Fact]
     public void Equal_models_give_equal_bytes_and_other_models_others()
@@ -115,11 +116,28 @@ public class ModelRoundTripTests
         Assert.Equal(judge.Input.Mean.Span, model.Mean.Data.Span);
         Assert.Equal(judge.Input.Deviation.Span, model.Deviation.Data.Span);
         Assert.Equal(judge.Input.SampleRateHz, model.SampleRateHz);
-        Assert.InRange(judge.FormatVersion, (uint)model.FormatVersion, 2u);
+        Assert.InRange(judge.FormatVersion, (uint)model.FormatVersion, 3u);
         Assert.Equal((int)(judge.Output?.Kind ?? 0), (int)model.OutputKind);
         Assert.Equal((int)(judge.Output?.Pooling ?? 0), (int)model.Pooling);
         Assert.Equal(judge.Output?.Mean.ToByteArray() ?? [], model.OutputMean?.Data.ToArray() ?? []);
         Assert.Equal(judge.Output?.Deviation.ToByteArray() ?? [], model.OutputDeviation?.Data.ToArray() ?? []);
+        Assert.Equal(judge.Features is { } f
+            ? new()
+            {
+                Kind = (FeatureKind)f.Kind,
+                SampleRateHz = (int)f.SampleRateHz,
+                FrameLength = (int)f.FrameLength,
+                FrameStep = (int)f.FrameStep,
+                Mels = (int)f.Mels,
+                Coefficients = (int)f.Coefficients,
+                LowHz = f.LowHz,
+                HighHz = f.HighHz,
+                Scale = (MelScale)f.Scale,
+                Deltas = (int)f.Deltas,
+                RunningSteps = (int)f.RunningSteps,
+                Floor = f.Floor,
+            }
+            : null, model.Features);
         Assert.Equal((int)judge.Stream.Mode, (int)model.StreamMode);
         Assert.Equal(judge.Stream.Window, (uint)model.Window);
         Assert.Equal(judge.Stream.Hop, (uint)model.Hop);
