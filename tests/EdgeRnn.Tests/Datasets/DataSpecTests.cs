@@ -18,7 +18,7 @@ public sealed class DataSpecTests : IDisposable
 
     [Theory]
     [InlineData("gestures", "data 'gestures' begins with no known kind", "csv:DIR")]
-    [InlineData("wav:recordings", "begins with no known kind", "idx:DIR/train")]
+    [InlineData("mp3:recordings", "begins with no known kind", "idx:DIR/train")]
     [InlineData("csv:", "names nothing after the colon", "csv:DIR")]
     [InlineData("csv:x?windows=3", "csv knows no option 'windows'", "window, hop, channels, group, label, time")]
     [InlineData("ts:x?window=3", "ts knows no option 'window'", "it knows rate, count")]

@@ -14,7 +14,7 @@ internal static class CrossValidation
     public static int InFolds(
         TrainJob job, int folds, FoldsOutput? output, Terminal terminal, CancellationToken cancellation)
     {
-        var data = terminal.Load(job.Data);
+        var data = job.Load(terminal);
         var parts = data.Folds(folds, job.Seed).Select((fold, i) =>
             new Part($"fold {i + 1}/{folds}", fold.Train, fold.Validation));
         var accuracies = Run(job, data, parts, output, terminal, cancellation);
@@ -33,7 +33,7 @@ internal static class CrossValidation
     public static int ByGroup(
         TrainJob job, FoldsOutput? output, Terminal terminal, CancellationToken cancellation)
     {
-        var data = terminal.Load(job.Data);
+        var data = job.Load(terminal);
         var parts = data.LeaveOneGroupOut().Select(g => new Part(g.Group, g.Train, g.Validation));
         var accuracies = Run(job, data, parts, output, terminal, cancellation);
         var scores = new Scores(accuracies);

@@ -50,6 +50,8 @@ internal static class InspectVerb
             ("stream", model.SampleRateHz > 0 ? $"{window}, {model.SampleRateHz} steps a second" : window),
             (model.OutputKind == OutputKind.Values ? "values" : "labels", string.Join(", ", model.Labels)),
         ];
+        if (model.Features is { } features)
+            facts.Add(("features", features.ToString()));
         if (model.Decision != DecisionRules.None)
             facts.Add(("decisions", model.Decision.ToText(model.Labels)));
         if (model.Pooling != Pooling.Last)
@@ -143,6 +145,7 @@ internal static class InspectVerb
         ["channels"] = new JsonArray([.. model.Channels.Select(c => JsonValue.Create(c))]),
         ["mean"] = new JsonArray([.. model.Mean.Floats.ToArray().Select(v => JsonValue.Create(v))]),
         ["deviation"] = new JsonArray([.. model.Deviation.Floats.ToArray().Select(v => JsonValue.Create(v))]),
+        ["features"] = model.Features?.ToString(),
         ["sample_rate_hz"] = model.SampleRateHz,
         ["stream"] = model.StreamMode.ToString().ToLowerInvariant(),
         ["window"] = model.Window,

@@ -56,6 +56,8 @@ internal static class ReportVerb
         ulong seed = ulong.Parse(Option("seed"), System.Globalization.CultureInfo.InvariantCulture);
         var spec = DataSpec.Parse(Option("data"));
         var all = terminal.Load(spec);
+        if (all.IsAudio && model.Features is { } features)
+            all = all.WithFeatures(features);
         var (train, validation) = Validation.Parse(Option("validation")).Apply(all, seed, allowSharedGroups: true, terminal);
         if (train.Channels.Count != model.InputSize || train.Labels.Count != model.Labels.Count)
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using EdgeRnn.Features;
 using EdgeRnn.Runtime;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
@@ -15,7 +16,7 @@ internal static class RunVerb
     {
         var model = SharedOptions.Model();
         var input = SharedOptions.Required(
-            "--input", "X.npy", "Readings, [n, steps, channels] of float32, in the sensor's units.");
+            "--input", "FILE", "X.npy with readings, [n, steps, channels] of float32, in the sensor's units; or a .wav file.");
         var output = SharedOptions.Required(
             "--output", "Y.npy", "Scores or values: [n, labels]; [n, steps, labels] of a continuous model, or one with an output at each step.");
         var force = SharedOptions.Force();
@@ -30,26 +31,22 @@ internal static class RunVerb
             SharedOptions.RefuseOutput(
                 path, parsed.GetValue(force), parsed.GetRequiredValue(model), parsed.GetRequiredValue(input));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
-            var array = NpyArray.Read(parsed.GetRequiredValue(input));
-            if (array.Shape is not [_, > 0, var channels] || channels != loaded.InputSize)
-            {
-                throw new UserException(
-                    $"{array.Path} has shape ({string.Join(", ", array.Shape)}), "
-                    + $"expected (n, steps, {loaded.InputSize}) for this model; reshape it.");
-            }
+            var (readings, count, steps) = loaded.Features is null
+                ? Readings(loaded, parsed.GetRequiredValue(input))
+                : FeaturesOf(loaded, parsed.GetRequiredValue(input));
 
             var clock = Stopwatch.StartNew();
-            float[] scores = Scores(loaded, array.ToFloats(), array.Shape[0], array.Shape[1], cancellation);
+            float[] scores = Scores(loaded, readings, count, steps, cancellation);
             double seconds = clock.Elapsed.TotalSeconds;
             int labels = loaded.Labels.Count;
             int[] shape = loaded.StreamMode == StreamMode.Continuous || loaded.Pooling == Pooling.EachStep
-                ? [array.Shape[0], array.Shape[1], labels]
-                : [array.Shape[0], labels];
+                ? [count, steps, labels]
+                : [count, labels];
             AtomicFile.Write(path, stream => NpyArray.Write(stream, shape, scores), parsed.GetValue(force));
             var facts = new JsonObject
             {
-                ["samples"] = array.Shape[0],
-                ["steps"] = (long)array.Shape[0] * array.Shape[1],
+                ["samples"] = count,
+                ["steps"] = (long)count * steps,
                 ["shape"] = new JsonArray([.. shape.Select(size => JsonValue.Create(size))]),
                 ["output"] = path,
                 ["precision"] = SharedOptions.NameOf(loaded.Precision),
@@ -62,6 +59,27 @@ internal static class RunVerb
             return Task.FromResult(CommandLine.Done);
         });
         return command;
+    }
+
+    private static (float[] Readings, int Count, int Steps) Readings(RnnModel model, string path)
+    {
+        var array = NpyArray.Read(path);
+        return array.Shape is [_, > 0, var channels] && channels == model.InputSize
+            ? (array.ToFloats(), array.Shape[0], array.Shape[1])
+            : throw new UserException(
+                $"{array.Path} has shape ({string.Join(", ", array.Shape)}), "
+                + $"expected (n, steps, {model.InputSize}) for this model; reshape it.");
+    }
+
+    private static (float[] Readings, int Count, int Steps) FeaturesOf(RnnModel model, string path)
+    {
+        if (!path.EndsWith(".wav", StringComparison.OrdinalIgnoreCase))
+            throw new UserException($"'{path}' is no .wav file, and the model hears sound ({model.Features}); give a recording.");
+        var (format, samples) = WavFile.Read(path);
+        float[] features = new FrontEnd(model.Features!, format.RateHz).Run(samples);
+        return features.Length > 0
+            ? (features, 1, features.Length / model.InputSize)
+            : throw new UserException($"{path} has {samples.Length} samples, too few for a step of {model.Features}; record more.");
     }
 
     private static float[] Scores(

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using EdgeRnn.Features;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Report;
@@ -10,6 +11,9 @@ namespace EdgeRnn.Cli;
 /// <summary>One training run, from data to files.</summary>
 internal sealed record TrainJob
 {
+    /// <summary>What is computed of sound unless the user says otherwise.</summary>
+    public const string UsualFeatures = "logmel:40";
+
     /// <summary>Training data.</summary>
     public required DataSpec Data { get; init; }
 
@@ -21,6 +25,9 @@ internal sealed record TrainJob
 
     /// <summary>Data looked at once, at the end.</summary>
     public DataSpec? Test { get; init; }
+
+    /// <summary>What to compute of sound, as <c>--features</c> has it; null for the usual.</summary>
+    public string? Features { get; init; }
 
     /// <summary>Layers; null for an LSTM of 64 and its head.</summary>
     public string? Net { get; init; }
@@ -94,6 +101,23 @@ internal sealed record TrainJob
     /// <summary>Whether steps are rows or pixels of pictures.</summary>
     public bool IsImages => Data.Kind.StartsWith("idx", StringComparison.Ordinal);
 
+    /// <summary>The training data; of sound, its features.</summary>
+    /// <exception cref="UsageException">The features are none, or the data no sound.</exception>
+    public SequenceDataset Load(Terminal terminal)
+    {
+        var data = terminal.Load(Data);
+        if (!data.IsAudio)
+            return Features is null ? data
+                : throw new UsageException("--features is for sound, which wav: data are; leave it out.");
+        var spec = FeatureSpec.Parse(Features ?? UsualFeatures, data.AudioRateHz, out string? error)
+            ?? throw new UsageException($"--features: {error}.");
+        var features = data.WithFeatures(spec);
+        foreach (string warning in features.Warnings.Except(data.Warnings))
+            terminal.Say($"note: {warning}");
+        terminal.Say($"features: {spec}");
+        return features;
+    }
+
     /// <summary>The network for data like <paramref name="data"/>.</summary>
     /// <exception cref="UsageException">The layers are none.</exception>
     public Network NetworkFor(SequenceDataset data)
@@ -145,7 +169,7 @@ internal sealed record TrainJob
     {
         using var files = new TrainedFiles(run.Folder, force);
         using var unfinished = run.Begin();
-        var data = terminal.Load(Data);
+        var data = Load(terminal);
         var test = Test is null ? null : terminal.Load(Test).AlignedTo(data);
         if (test is not null)
             Leaks.Check(test, "--test", data, AllowSharedGroups, terminal);
@@ -291,6 +315,7 @@ internal sealed record TrainJob
             ["data"] = Data.Text,
             ["validation"] = Validation.Spec is null ? Validation.Part : Validation.Spec.Text,
             ["test"] = Test?.Text,
+            ["features"] = Features,
             ["net"] = network.Specification,
             ["epochs"] = options.Epochs,
             ["batch"] = options.BatchSize,

@@ -21,6 +21,13 @@ internal static class TrainVerb
                 + "it, e.g. 0.1.",
         };
         var test = SharedOptions.Data("--test", "Data looked at once, at the end.");
+        var features = new Option<string?>("--features")
+        {
+            HelpName = "KIND:N,…",
+            Description = "What to compute of wav: data: logmel:40, mfcc:13 or pcen:40, with ,key=value for rate, frame and hop "
+                + "(ms), mels, low and high (Hz), scale (htk, slaney), deltas (0 to 2), running (s of running mean and deviation) "
+                + $"and floor [default: {TrainJob.UsualFeatures}]",
+        };
         var net = new Option<string?>("--net")
         {
             HelpName = "LAYERS",
@@ -119,7 +126,7 @@ internal static class TrainVerb
         var json = SharedOptions.Json();
         var command = new Command("train", "Train a network on labelled sequences.")
         {
-            data, validation, test, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
+            data, validation, test, features, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
             clip, smoothing, classWeights, patience, normalise, augment, loss, stream, truncate, crop, randomStart, hop, decide,
             folds, byGroup, allowSharedGroups, seed, threads, output, resume, force, json,
         };
@@ -179,6 +186,7 @@ internal static class TrainVerb
             Validation = Validation.Parse(parsed.GetValue(validation)),
             AllowSharedGroups = parsed.GetValue(allowSharedGroups),
             Test = parsed.GetValue(test),
+            Features = parsed.GetValue(features),
             Net = parsed.GetValue(net),
             Epochs = parsed.GetValue(epochs),
             Batch = parsed.GetValue(batch),

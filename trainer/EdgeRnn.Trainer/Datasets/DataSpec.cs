@@ -5,7 +5,7 @@ namespace EdgeRnn.Trainer.Datasets;
 
 /// <summary>
 /// Where sequences come from, as the user writes it: <c>kind:path[?key=value&amp;…]</c>. Kinds: <c>idx</c>,
-/// <c>idx-pixels</c>, <c>ts</c>, <c>csv</c>, <c>npy</c>, <c>synthetic</c>; every kind takes <c>count</c> (the first so
+/// <c>idx-pixels</c>, <c>ts</c>, <c>csv</c>, <c>npy</c>, <c>wav</c>, <c>synthetic</c>; every kind takes <c>count</c> (the first so
 /// many sequences), and those that do not know their sample rate take <c>rate</c> (steps a second).
 /// </summary>
 public sealed class DataSpec
@@ -19,6 +19,7 @@ public sealed class DataSpec
         ["csv"] = new("csv:DIR", ["window", "hop", "channels", "group", "label", "time", "resample", "gap", "rate"],
             spec => new CsvFolder(spec.Path, CsvOptions.From(spec)).Load()),
         ["npy"] = new("npy:X.npy,y.npy", ["rate"], spec => NpyPair.Load(spec.Path)),
+        ["wav"] = new("wav:DIR", ["pattern", "take", "seconds"], spec => new WavFolder(spec.Path, WavOptions.From(spec)).Load()),
         ["synthetic"] = new("synthetic:motion", ["part", "seed", "noise"], SyntheticMotion.Load),
     };
 

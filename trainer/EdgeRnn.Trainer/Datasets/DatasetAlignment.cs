@@ -8,7 +8,8 @@ public sealed partial record SequenceDataset
     /// </summary>
     /// <exception cref="UserException">Other labels, channels or window lengths: data of another kind.</exception>
     public SequenceDataset AlignedTo(SequenceDataset other) =>
-        Aligned(other.Name, other.OutputKind, other.Labels, other.Channels, other.Channels.Count, other.CommonSteps);
+        As(other.Name, other.Features)
+            .Aligned(other.Name, other.OutputKind, other.Labels, other.Channels, other.Channels.Count, other.CommonSteps);
 
     /// <summary>These data with the labels of <paramref name="model"/>, matched by name.</summary>
     /// <param name="model">The model.</param>
@@ -16,9 +17,10 @@ public sealed partial record SequenceDataset
     /// <exception cref="UserException">Other labels, channels or window lengths than the model's.</exception>
     public SequenceDataset AlignedTo(RnnModel model, bool isCut = true)
     {
+        var data = As("the model", model.Features);
         // Sequences of unequal length are run whole, so only data cut into windows of another length are refused.
         int window = isCut && model.StreamMode == StreamMode.Window && Count > 1 ? model.Window : 0;
-        return Aligned("the model", model.OutputKind, model.Labels, model.Channels, model.InputSize, window);
+        return data.Aligned("the model", model.OutputKind, model.Labels, model.Channels, model.InputSize, window);
     }
 
     private SequenceDataset Aligned(

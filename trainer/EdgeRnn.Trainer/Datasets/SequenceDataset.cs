@@ -14,6 +14,9 @@ public readonly record struct Sequence(ReadOnlyMemory<float> Values, int Steps, 
     /// <summary>The class of each step, where the data have one for each; else empty.</summary>
     public ReadOnlyMemory<int> StepLabels { get; init; }
 
+    /// <summary>The sound that the readings are features of, or are, full scale ±1; empty for other data.</summary>
+    public ReadOnlyMemory<float> Audio { get; init; }
+
     /// <summary>Values to predict in the user's units, <c>[outputs]</c> or <c>[Steps, outputs]</c>; else empty.</summary>
     public ReadOnlyMemory<float> Targets { get; init; }
 }
