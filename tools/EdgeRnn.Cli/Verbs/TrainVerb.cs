@@ -90,7 +90,9 @@ internal static class TrainVerb
             HelpName = "KIND:N,…",
             Description = "Vary training sequences anew each epoch. noise:0.05 and scale:0.1 in deviations of a "
                 + "channel and of a factor, shift:0.1 in parts of the length, warp:0.2 in deviations of the speed, "
-                + "rotate:15 in degrees (all x, y, z alike), drop:0.1 as probability of a channel, pixels:2 for idx.",
+                + "rotate:15 in degrees (all x, y, z alike), drop:0.1 as probability of a channel, pixels:2 for idx; "
+                + "of sound speed:0.1, pitch:0.1, gain:6 (dB), snr:10 and mix:10 (noise and other recordings, from so many dB to 20 "
+                + "more), bands:8 and mask:0.1 (features and parts of the length that are hidden).",
             CustomParser = result => SharedOptions.Parsed(result, Augmentation.Parse),
         };
         var stream = SharedOptions.Named(

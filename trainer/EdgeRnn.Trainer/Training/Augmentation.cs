@@ -20,6 +20,13 @@ public sealed record Augmentation
         new("rotate", 180, "degrees, up to 180", a => a.Rotate, (a, x) => a with { Rotate = x }),
         new("drop", 0.9f, "a probability of at most 0.9", a => a.Drop, (a, x) => a with { Drop = x }),
         new("pixels", 1000, "a whole number of pixels", a => a.Pixels, (a, x) => a with { Pixels = (int)x }),
+        new("speed", 0.5f, "a part of the speed, up to 0.5", a => a.Speed, (a, x) => a with { Speed = x }, OfSound: true),
+        new("pitch", 0.5f, "a part of the pitch, up to 0.5", a => a.Pitch, (a, x) => a with { Pitch = x }, OfSound: true),
+        new("gain", 40, "decibels, up to 40", a => a.Gain, (a, x) => a with { Gain = x }, OfSound: true),
+        new("snr", 60, "decibels, up to 60", a => a.Snr, (a, x) => a with { Snr = x }, OfSound: true),
+        new("mix", 60, "decibels, up to 60", a => a.Mix, (a, x) => a with { Mix = x }, OfSound: true),
+        new("bands", 128, "a whole number of features", a => a.Bands, (a, x) => a with { Bands = (int)x }, OfSound: true),
+        new("mask", 0.5f, "a part of the length, up to 0.5", a => a.Mask, (a, x) => a with { Mask = x }, OfSound: true),
     ];
 
     /// <summary>Jitter: deviation of the normal noise on each reading, in deviations of its channel.</summary>
@@ -55,6 +62,35 @@ public sealed record Augmentation
     /// For images, rows as steps: they are moved by up to so many whole pixels up or down and left or right; 0 fills.
     /// </summary>
     public int Pixels { get; init; }
+
+    /// <summary>Of sound: it is played faster or slower, pitch and all, by a factor of up to so much more or less than 1.</summary>
+    public float Speed { get; init; }
+
+    /// <summary>Of sound: its pitch is raised or lowered likewise, while it takes as long as before.</summary>
+    public float Pitch { get; init; }
+
+    /// <summary>Of sound: it is made louder or softer by up to so many decibels.</summary>
+    public float Gain { get; init; }
+
+    /// <summary>
+    /// Of sound: noise, of a colour drawn from white to brown, is added at a signal-to-noise ratio from so many decibels to
+    /// 20 more.
+    /// </summary>
+    public float Snr { get; init; }
+
+    /// <summary>Of sound: another recording, of any class, is added in the background, at a ratio drawn likewise.</summary>
+    public float Mix { get; init; }
+
+    /// <summary>
+    /// Of sound, SpecAugment (Park et al. 2019): two times up to so many neighbouring features read their mean throughout.
+    /// </summary>
+    public int Bands { get; init; }
+
+    /// <summary>Likewise, two times all features read their mean for up to this part of the steps.</summary>
+    public float Mask { get; init; }
+
+    /// <summary>Whether the sound itself is varied, and its features have to be computed anew.</summary>
+    internal bool ChangesSound => Speed > 0 || Pitch > 0 || Gain > 0 || Snr > 0 || Mix > 0;
 
     /// <summary>Reads <c>KIND:AMOUNT,…</c>, e.g. <c>noise:0.05,shift:0.1</c>.</summary>
     /// <exception cref="UserException">An unknown kind, one that is there twice, or an amount out of range.</exception>
@@ -96,6 +132,8 @@ public sealed record Augmentation
             if (!kind.IsValid(kind.Amount(this)))
                 throw new UserException(
                     $"Augmentation '{kind.Name}' is {kind.Amount(this)}, expected {kind.Expected}.");
+            if (kind.OfSound && kind.Amount(this) != 0 && data.Features is null)
+                throw new UserException($"'{kind.Name}' varies sound, and {data.Name} holds none; leave it out, or name wav: data.");
         }
 
         if (Rotate > 0 && AxisTriples(data).Length == 0)
@@ -148,8 +186,8 @@ public sealed record Augmentation
 
     private sealed record Kind(
         string Name, float Most, string Expected, Func<Augmentation, float> Amount,
-        Func<Augmentation, float, Augmentation> With)
+        Func<Augmentation, float, Augmentation> With, bool OfSound = false)
     {
-        public bool IsValid(float x) => x >= 0 && x <= Most && (Name != "pixels" || x == MathF.Floor(x));
+        public bool IsValid(float x) => x >= 0 && x <= Most && (Name is not ("pixels" or "bands") || x == MathF.Floor(x));
     }
 }

@@ -18,6 +18,9 @@ internal sealed class Augmenter
     // A speed is no less, so that time never runs backwards.
     private const double LeastSpeed = 0.1;
 
+    // As in SpecAugment's stronger policies.
+    private const int MasksOfAKind = 2;
+
     private readonly Augmentation _options;
     private readonly SequenceDataset _data;
     private readonly Normalisation _normalisation;
@@ -30,6 +33,7 @@ internal sealed class Augmenter
     private readonly double[] _speeds = new double[InnerKnots + 2];
     private readonly double[] _rotation = new double[9];
     private readonly bool[] _dropped;
+    private readonly SoundAugmenter? _sound;
 
     /// <exception cref="UserException">The data cannot be varied so.</exception>
     public Augmenter(Augmentation options, SequenceDataset data, Normalisation normalisation, ulong seed)
@@ -42,6 +46,7 @@ internal sealed class Augmenter
         _before = new float[_varied.Length];
         _time = new double[data.MaxSteps];
         _dropped = new bool[_channels];
+        _sound = options.ChangesSound ? new(options, data) : null;
     }
 
     /// <summary>The sequence at <paramref name="index"/> as it is shown in <paramref name="epoch"/>.</summary>
@@ -53,6 +58,7 @@ internal sealed class Augmenter
         sequence.Values.Span.CopyTo(values);
         ulong ofEpoch = SeededRandom.Stream(_seed, AugmentStream + (ulong)epoch).NextBits();
         var random = SeededRandom.Stream(ofEpoch, (ulong)index);
+        _sound?.Apply(index, random, values);
         if (_options.Pixels > 0)
             MovePixels(values, random);
         if (_options.Warp > 0 || _options.Shift > 0)
@@ -65,6 +71,15 @@ internal sealed class Augmenter
             Drop(values, random);
         if (_options.Noise > 0)
             AddNoise(values, random);
+        for (int i = 0; i < MasksOfAKind && _options.Bands > 0; i++)
+            Mask(values, 0, values.Length / _channels, Part(_options.Bands, _channels, random));
+        for (int i = 0; i < MasksOfAKind && _options.Mask > 0; i++)
+        {
+            int steps = values.Length / _channels;
+            var (first, count) = Part((int)(_options.Mask * steps), steps, random);
+            Mask(values, first, count, (0, _channels));
+        }
+
         return values;
     }
 
@@ -214,5 +229,19 @@ internal sealed class Augmenter
     {
         for (int i = 0, c = 0; i < values.Length; i++, c = c + 1 == _channels ? 0 : c + 1)
             values[i] += (float)(_options.Noise * random.NextNormal()) * _normalisation.Deviation[c];
+    }
+
+    /// <summary>Up to <paramref name="most"/> neighbours of <paramref name="all"/>.</summary>
+    private static (int First, int Count) Part(int most, int all, SeededRandom random)
+    {
+        int count = Math.Min(random.NextInt(most + 1), all);
+        return (random.NextInt(all - count + 1), count);
+    }
+
+    private void Mask(Span<float> values, int firstStep, int steps, (int First, int Count) channels)
+    {
+        var mean = _normalisation.Mean.AsSpan(channels.First, channels.Count);
+        for (int t = firstStep; t < firstStep + steps; t++)
+            mean.CopyTo(values[(t * _channels + channels.First)..]);
     }
 }
