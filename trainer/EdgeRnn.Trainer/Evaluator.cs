@@ -39,6 +39,37 @@ public sealed record Evaluation(
 
     /// <summary>Of a model that gives values, how far each is off; else empty.</summary>
     public IReadOnlyList<ValueError> Errors { get; init; } = [];
+
+    /// <summary>
+    /// Evaluations of several models, each on a part of its own, as one; those of values need their predictions.
+    /// </summary>
+    public static Evaluation Together(IReadOnlyList<Evaluation> parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        int classes = parts[0].Confusion.GetLength(0), outputs = parts.Sum(p => p.Outputs), samples = 0;
+        var confusion = new int[classes, classes];
+        var predictions = new List<Prediction>();
+        foreach (var part in parts)
+        {
+            predictions.AddRange(part.Predictions.Select(p => p with { Index = p.Index + samples }));
+            samples += part.Samples;
+            for (int row = 0; row < classes; row++)
+            {
+                for (int column = 0; column < classes; column++)
+                    confusion[row, column] += part.Confusion[row, column];
+            }
+        }
+
+        double Mean(Func<Evaluation, double> value) => parts.Sum(p => value(p) * p.Outputs) / outputs;
+        return new(
+            samples, Mean(p => p.Accuracy), Mean(p => p.Loss), confusion, parts.Sum(p => p.ReplacedReadings),
+            parts.Sum(p => p.Seconds), predictions)
+        {
+            Outputs = outputs,
+            Errors = [.. parts[0].Errors.Select((error, k) => ValueError.Of(
+                error.Name, [.. predictions.Select(p => (double)p.Scores[k])], [.. predictions.Select(p => (double)p.Targets[k])]))],
+        };
+    }
 }
 
 /// <summary>Measures models by the very step that the device runs.</summary>

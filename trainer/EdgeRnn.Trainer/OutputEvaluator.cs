@@ -10,7 +10,17 @@ namespace EdgeRnn.Trainer;
 /// <param name="Rmse">Root of the mean squared error, in the user's units.</param>
 /// <param name="Mae">Mean absolute error, in the user's units.</param>
 /// <param name="R2">The part of the variance that is explained, at most 1; 0 is as good as the mean of the data.</param>
-public sealed record ValueError(string Name, double Rmse, double Mae, double R2);
+public sealed record ValueError(string Name, double Rmse, double Mae, double R2)
+{
+    /// <summary>Of predictions and what they should be.</summary>
+    internal static ValueError Of(string name, double[] predicted, double[] targets)
+    {
+        double[] errors = [.. predicted.Zip(targets, (p, t) => p - t)];
+        double mean = targets.Average(), squares = errors.Sum(e => e * e), spread = targets.Sum(t => (t - mean) * (t - mean));
+        return new(
+            name, Math.Sqrt(squares / errors.Length), errors.Average(Math.Abs), spread > 0 ? 1 - squares / spread : 0);
+    }
+}
 
 /// <summary>
 /// Measures what is more than a class for each sequence: values, outputs of each step, and models that read whole

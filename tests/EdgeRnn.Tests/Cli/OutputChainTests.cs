@@ -113,6 +113,33 @@ public sealed class OutputChainTests
         Assert.False(line.TryGetProperty("label", out _));
     }
 
+    [Fact]
+    public void Values_are_cross_validated_by_their_loss()
+    {
+        using var folder = new CliFolder();
+        string data = WriteValues(folder, 30, 6);
+        string[] train = ["train", "--data", data, "--net", "gru:4,dense:2", "--epochs", "2", "--threads", "1", "--folds", "3"];
+        var json = CliFolder.Run([.. train, "--out", folder["run"], "--json"]).Works().Json;
+        double[] losses = [.. json.GetProperty("folds").EnumerateArray().Select(f => f.GetDouble())];
+        Assert.Equal(3, losses.Length);
+        Assert.Equal(losses.Average(), json.GetProperty("mean").GetDouble(), 1e-9);
+        // Folds are of equal size here.
+        Assert.Equal(losses.Average(), json.GetProperty("loss").GetDouble(), 1e-9);
+        Assert.Equal(30, json.GetProperty("samples").GetInt32());
+        Assert.Equal(2, json.GetProperty("values").GetArrayLength());
+        double int8 = json.GetProperty("int8_values")[0].GetProperty("rmse").GetDouble();
+        Assert.InRange(int8 / json.GetProperty("values")[0].GetProperty("rmse").GetDouble(), 0.9, 1.1);
+        string page = File.ReadAllText(json.GetProperty("report").GetString()!);
+        Assert.Contains("The worst is fold", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("ccuracy", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
+
+        string text = CliFolder.Run(train).Works().Output;
+        Assert.Contains("RMSE", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("ccuracy", text, StringComparison.Ordinal);
+        CliFolder.Run([.. train, "--class-weights", "balanced"]).Fails(1, "leave class weights");
+    }
+
     private static string WriteValues(CliFolder folder, int count, int steps)
     {
         var random = new SeededRandom(1);

@@ -57,6 +57,70 @@ public sealed class CsvRecordingTests : IDisposable
     }
 
     [Fact]
+    public void Target_columns_give_values_at_the_end_of_a_window_ahead_of_it_or_at_each_step()
+    {
+        _folder.With("log.csv", "a,load,b,price\n1,10,5,100\n2,20,6,200\n3,30,7,300\n4,40,8,400\n5,50,9,500\n");
+        string spec = $"csv:@/log.csv?target=price,load&window=2";
+        var data = _folder.Load(spec);
+        Assert.Equal((OutputKind.Values, false), (data.OutputKind, data.EachStep));
+        Assert.Equal(["a", "b"], data.Channels);
+        Assert.Equal(["price", "load"], data.Labels);
+        Assert.Equal(["1 5 2 6", "3 7 4 8"], data.Sequences.Select(s => Text(s.Values)));
+        Assert.Equal(["200 20", "400 40"], data.Sequences.Select(s => Text(s.Targets)));
+
+        // The value to forecast may be a reading as well; what comes too late for it is dropped.
+        var ahead = _folder.Load(spec + "&ahead=2&hop=1&channels=b,price");
+        Assert.Equal(["5 100 6 200", "6 200 7 300"], ahead.Sequences.Select(s => Text(s.Values)));
+        Assert.Equal(["400 40", "500 50"], ahead.Sequences.Select(s => Text(s.Targets)));
+        Assert.Empty(ahead.Warnings);
+        var each = _folder.Load(spec + "&ahead=1&outputs=each");
+        Assert.True(each.EachStep);
+        Assert.Equal(["200 20 300 30", "400 40 500 50"], each.Sequences.Select(s => Text(s.Targets)));
+        Assert.Equal(["1 5 2 6", "3 7 4 8"], each.Sequences.Select(s => Text(s.Values)));
+
+        _folder.Refuses(spec + "&ahead=4", "no recording has the 6 steps of a window and the steps ahead of it", "has 5");
+        _folder.Refuses("csv:@/log.csv?target=price&label=a", "either a column of classes or target=");
+        _folder.Refuses("csv:@/log.csv?target=price,price", "target", "each once");
+        _folder.Refuses("csv:@/log.csv?target=cost", "expected one named 'cost'");
+        _folder.Refuses("csv:@/log.csv?label=a&ahead=1", "target=COLUMN&ahead=N");
+        _folder.Refuses("csv:@/log.csv?outputs=each", "label=COLUMN or target=COLUMN");
+        _folder.Refuses("csv:@/log.csv?target=price&outputs=some", "each (one a step) or last");
+    }
+
+    [Fact]
+    public void Targets_of_a_folder_keep_their_files_apart_and_are_resampled_along()
+    {
+        _folder.With("one/a.csv", Irregular).With("two/b.csv", Irregular);
+        var data = _folder.Load("csv:@?target=y&time=t&resample=12.5&outputs=each");
+        Assert.Equal(2, data.Count);
+        Assert.Equal(["one/a.csv", "two/b.csv"], data.Sequences.Select(s => s.Group));
+        Assert.Equal(7, data.Sequences[1].Steps);
+        for (int i = 0; i < 7; i++)
+        {
+            Assert.Equal(Interpolated[2 * i], data.Sequences[1].Values.Span[i], 1e-5f);
+            Assert.Equal(Interpolated[2 * i + 1], data.Sequences[1].Targets.Span[i], 1e-5f);
+        }
+    }
+
+    [Fact]
+    public void A_label_for_each_row_goes_with_its_step_through_changes()
+    {
+        _folder.With("all.csv", "x,what,who\n1,walk,Ann\n2,run,Ann\n3,run,Ann\n4,walk,Bob\n5,stand,Bob\n");
+        var data = _folder.Load("csv:@/all.csv?label=what&group=who&outputs=each");
+        Assert.Equal((OutputKind.Classes, true), (data.OutputKind, data.EachStep));
+        Assert.Equal(["run", "stand", "walk"], data.Labels);
+        Assert.Equal(["1 2 3", "4 5"], data.Sequences.Select(s => Text(s.Values)));
+        Assert.Equal([[2, 0, 0], [2, 1]], data.Sequences.Select(s => s.StepLabels.ToArray()));
+        Assert.Equal([0, 1], data.Sequences.Select(s => s.Label));
+        var windows = _folder.Load("csv:@/all.csv?label=what&channels=x&outputs=each&window=2&hop=2");
+        Assert.Equal([[2, 0], [0, 2]], windows.Sequences.Select(s => s.StepLabels.ToArray()));
+
+        _folder.With("gap.csv", "x,what\n1,walk\n2,\n");
+        _folder.Refuses("csv:@/gap.csv?label=what&outputs=each", "line 3", "no label in column 'what'");
+        _folder.Refuses("csv:@/all.csv?label=what&time=x&resample=9&outputs=each", "resample");
+    }
+
+    [Fact]
     public void A_class_whose_stretches_are_all_too_short_is_not_forgotten()
     {
         _folder.With("all.csv", "x,what\n1,a\n2,a\n3,b\n4,a\n5,a\n");

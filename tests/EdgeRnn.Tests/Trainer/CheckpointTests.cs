@@ -64,6 +64,40 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(whole.Epochs.Count * (steps + 1) - 1, cuts);
     }
 
+    // Parts of recordings whose state goes on, random parts, and states of neighbours: all are drawn anew by epoch and place.
+    [Theory]
+    [InlineData(7, 0, false)]
+    [InlineData(0, 6, false)]
+    [InlineData(9, 0, true)]
+    public void A_run_over_parts_of_sequences_goes_on_with_the_same_bits(int truncate, int crop, bool randomStart)
+    {
+        var data = Data.LabelledEachStep();
+        var options = Options with
+        {
+            Epochs = 3,
+            Augment = null,
+            Truncate = truncate,
+            Crop = crop,
+            RandomStart = randomStart,
+            Validation = Options.Validation!.LabelledEachStep(),
+        };
+        Fit(options, null, out float[] expected, data: data);
+        var kept = options with { Checkpoint = CheckpointPath, Resume = true };
+        for (int cuts = 0; ; cuts++)
+        {
+            using var source = new CancellationTokenSource();
+            var history = Fit(kept, new Listener(_ => source.Cancel()), out float[] weights, source.Token, data);
+            if (history.StopReason != StopReason.Cancelled)
+            {
+                Assert.Equal(expected, weights);
+                Assert.Equal(3 * 7 - 1, cuts);
+                break;
+            }
+
+            Assert.InRange(cuts, 0, 100);
+        }
+    }
+
     [Fact]
     public void What_a_killed_run_left_after_any_epoch_leads_to_the_same_bits()
     {
@@ -129,11 +163,12 @@ public sealed class CheckpointTests : IDisposable
 
     private static History Fit(
         TrainingOptions options, IProgress<TrainingProgress>? progress, out float[] weights,
-        CancellationToken? cancellation = null)
+        CancellationToken? cancellation = null, SequenceDataset? data = null)
     {
-        var network = Network.Parse(Specification, 2);
+        data ??= Data;
+        var network = Network.Parse(Specification, 2, data.EachStep ? Pooling.EachStep : Pooling.Last);
         var history = network.Fit(
-            Data, options, progress, cancellation ?? TestContext.Current.CancellationToken);
+            data, options, progress, cancellation ?? TestContext.Current.CancellationToken);
         weights = network.Parameters.Span.ToArray();
         return history;
     }

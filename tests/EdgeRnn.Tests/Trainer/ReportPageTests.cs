@@ -151,9 +151,12 @@ public partial class ReportPageTests
             (data with { Sequences = [sequence with { Values = values }, .. data.Sequences.Skip(1)] }).Digest(),
             (data with { Sequences = [sequence with { Label = 2 }, .. data.Sequences.Skip(1)] }).Digest(),
             (data with { Sequences = [.. data.Sequences.Reverse()] }).Digest(),
+            (data with { EachStep = true }).Digest(),
+            (data with { OutputKind = OutputKind.Values }).Digest(),
+            data.LabelledEachStep().Digest(),
             (data with { Labels = ["x", .. data.Labels.Skip(1)] }).Digest(),
         ];
-        Assert.Equal(5, others.Append(digest).Distinct().Count());
+        Assert.Equal(8, others.Append(digest).Distinct().Count());
     }
 
     /// <summary>A network that was not trained, so that there are mistakes, and a made-up history.</summary>

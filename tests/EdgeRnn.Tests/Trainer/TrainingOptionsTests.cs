@@ -44,6 +44,15 @@ public class TrainingOptionsTests
         Assert.NotEqual(counted, Train(data, all));
     }
 
+    [Fact]
+    public void Balanced_classes_count_every_step_that_has_one()
+    {
+        var sequence = new Sequence(new float[5], 5, 1) { StepLabels = new[] { 0, 0, 0, 0, 1 } };
+        var data = new SequenceDataset("steps", ["x"], ["rest", "move", "none"], [sequence, sequence]) { EachStep = true };
+        // 10 steps: 8 of one class, 2 of the other.
+        Assert.Equal([10 / 16f, 10 / 4f, 1f], ClassWeights.Balanced.For(data));
+    }
+
     [Theory]
     [InlineData("left")]
     [InlineData("left=0")]

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Cli;
 
@@ -17,15 +18,14 @@ internal static class CrossValidation
         var data = job.Load(terminal);
         var parts = data.Folds(folds, job.Seed).Select((fold, i) =>
             new Part($"fold {i + 1}/{folds}", fold.Train, fold.Validation));
-        var accuracies = Run(job, data, parts, output, terminal, cancellation);
-        var scores = new Scores(accuracies);
-        var json = scores.Json(data.Count);
-        json["folds"] = new JsonArray([.. accuracies.Select(a => JsonValue.Create(a.Accuracy))]);
+        var scores = Run(job, data, parts, output, terminal, cancellation);
+        var json = scores.Json();
+        json["folds"] = new JsonArray([.. scores.Parts.Select(p => JsonValue.Create(p.Score))]);
         output?.Write(json, data, job, terminal);
         terminal.Result(json, Terminal.Facts(
-            ("folds", string.Join(", ", accuracies.Select(a => Figures.Percent(a.Accuracy)))),
-            ("mean and spread", scores.MeanAndSpread),
-            ("accuracy", scores.Pooled)));
+        [
+            ("folds", string.Join(", ", scores.Parts.Select(p => scores.Figure(p.Score)))), .. scores.Facts(),
+        ]));
         return CommandLine.Done;
     }
 
@@ -35,38 +35,37 @@ internal static class CrossValidation
     {
         var data = job.Load(terminal);
         var parts = data.LeaveOneGroupOut().Select(g => new Part(g.Group, g.Train, g.Validation));
-        var accuracies = Run(job, data, parts, output, terminal, cancellation);
-        var scores = new Scores(accuracies);
-        var worst = accuracies.MinBy(a => a.Accuracy)!;
-        var json = scores.Json(data.Count);
-        json["groups"] = new JsonArray([.. accuracies.Select(a => new JsonObject
+        var scores = Run(job, data, parts, output, terminal, cancellation);
+        var worst = scores.Worst;
+        var json = scores.Json();
+        json["groups"] = new JsonArray([.. scores.Parts.Select(p => new JsonObject
         {
-            ["group"] = a.Name,
-            ["samples"] = a.Samples,
-            ["accuracy"] = a.Accuracy,
+            ["group"] = p.Name,
+            ["samples"] = p.Evaluation.Samples,
+            [scores.Measure] = p.Score,
         })]);
         json["worst_group"] = worst.Name;
-        json["worst_accuracy"] = worst.Accuracy;
+        json[$"worst_{scores.Measure}"] = worst.Score;
         output?.Write(json, data, job, terminal);
         terminal.Result(json, Terminal.Facts(
-            ("groups", Figures.Count(accuracies.Count)),
-            ("mean and spread", scores.MeanAndSpread),
-            ("worst group", $"{worst.Name}: {Figures.Percent(worst.Accuracy)} of {worst.Samples}"),
-            ("accuracy", scores.Pooled)));
+        [
+            ("groups", Figures.Count(scores.Parts.Count)),
+            ("worst group", $"{worst.Name}: {scores.Figure(worst.Score)} of {worst.Evaluation.Samples}"),
+            .. scores.Facts(),
+        ]));
         return CommandLine.Done;
     }
 
-    private static List<PartAccuracy> Run(
+    private static Scores Run(
         TrainJob job, SequenceDataset data, IEnumerable<Part> parts, FoldsOutput? output, Terminal terminal,
         CancellationToken cancellation)
     {
-        var accuracies = new List<PartAccuracy>();
+        bool areValues = data.OutputKind == OutputKind.Values;
+        var scores = new Scores(areValues);
         foreach (var part in parts)
         {
             Leaks.Say(part.Held, "what is held out", part.Rest, terminal);
             var (train, validation) = job.Validation.Apply(part.Rest, job.Seed, job.AllowSharedGroups, terminal);
-            if (data.OutputKind == OutputKind.Values)
-                throw new UserException($"{data.Name} has values, which folds do not compare; hold out a part with --validation.");
             if (job.Truncate > 0)
                 (train, validation) = (train.LabelledEachStep(), validation?.LabelledEachStep());
             var network = job.NetworkFor(data);
@@ -74,42 +73,73 @@ internal static class CrossValidation
             var history = network.Fit(train, options, cancellation: cancellation);
             cancellation.ThrowIfCancellationRequested();
             var model = network.ToModel(train);
-            var evaluation = Evaluator.Evaluate(model, part.Held, job.Threads, keepPredictions: output is not null);
-            output?.Add(new(part.Name, part.Held, evaluation, history, train, model), job.Describe(network, options));
-            accuracies.Add(new(part.Name, evaluation.Samples, evaluation.Accuracy));
-            string accuracy = Figures.Percent(evaluation.Accuracy);
-            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  accuracy {accuracy}");
+            var held = job.Truncate > 0 ? part.Held.LabelledEachStep() : part.Held;
+            var evaluation = Evaluator.Evaluate(
+                model, held, job.Threads, keepPredictions: areValues || output is not null, loss: job.Loss ?? LossKind.Mse);
+            output?.Add(new(part.Name, held, evaluation, history, train, model), job.Describe(network, options));
+            scores.Parts.Add(new(part.Name, evaluation));
+            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  {scores.Measure} {scores.Figure(scores.Parts[^1].Score)}");
         }
 
-        return accuracies;
+        return scores;
     }
 
     private sealed record Part(string Name, SequenceDataset Rest, SequenceDataset Held);
 
-    private sealed record PartAccuracy(string Name, int Samples, double Accuracy);
-
-    private sealed class Scores(List<PartAccuracy> parts)
+    private sealed record PartScore(string Name, Evaluation Evaluation)
     {
-        private readonly int _correct = parts.Sum(p => (int)Math.Round(p.Accuracy * p.Samples));
-        private readonly int _samples = parts.Sum(p => p.Samples);
+        /// <summary>Accuracy, or of values the loss.</summary>
+        public double Score => Evaluation.Errors.Count > 0 ? Evaluation.Loss : Evaluation.Accuracy;
+    }
 
-        public string MeanAndSpread => $"{Figures.Percent(Mean)} ± {Figures.Percent(Deviation)}, each part alike";
+    private sealed class Scores(bool areValues)
+    {
+        public List<PartScore> Parts { get; } = [];
 
-        public string Pooled => $"{Figures.Percent((double)_correct / _samples)} ({_correct} of {_samples})";
+        public string Measure => areValues ? "loss" : "accuracy";
 
-        private double Mean => parts.Average(p => p.Accuracy);
+        public PartScore Worst => areValues ? Parts.MaxBy(p => p.Score)! : Parts.MinBy(p => p.Score)!;
+
+        private Evaluation Together => Evaluation.Together([.. Parts.Select(p => p.Evaluation)]);
+
+        private double Mean => Parts.Average(p => p.Score);
 
         /// <summary>Standard deviation, of a sample.</summary>
         private double Deviation =>
-            Math.Sqrt(parts.Sum(p => (p.Accuracy - Mean) * (p.Accuracy - Mean)) / (parts.Count - 1));
+            Math.Sqrt(Parts.Sum(p => (p.Score - Mean) * (p.Score - Mean)) / (Parts.Count - 1));
 
-        public JsonObject Json(int samples) => new()
+        public string Figure(double score) => areValues ? Figures.Short(score) : Figures.Percent(score);
+
+        public IEnumerable<(string, string)> Facts()
         {
-            ["samples"] = samples,
-            ["accuracy"] = (double)_correct / _samples,
-            ["mean"] = Mean,
-            ["deviation"] = Deviation,
-        };
+            var all = Together;
+            yield return ("mean and spread", $"{Figure(Mean)} ± {Figure(Deviation)}, each part alike");
+            if (areValues)
+            {
+                foreach (var fact in EvaluationText.Facts(all, ""))
+                    yield return fact;
+            }
+            else
+            {
+                int correct = (int)Math.Round(all.Accuracy * all.Outputs);
+                yield return ("accuracy", $"{Figures.Percent(all.Accuracy)} ({correct} of {all.Outputs})");
+            }
+        }
+
+        public JsonObject Json()
+        {
+            var all = Together;
+            var json = new JsonObject
+            {
+                ["samples"] = all.Samples,
+                [Measure] = areValues ? all.Loss : all.Accuracy,
+                ["mean"] = Mean,
+                ["deviation"] = Deviation,
+            };
+            if (areValues)
+                json["values"] = EvaluationText.Errors(all);
+            return json;
+        }
     }
 }
 

@@ -29,7 +29,7 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
     {
         var last = _folds[^1];
         var summary = ModelSummary.Of(last.Model, last.Train);
-        double? int8 = summary.Int8 is null ? null : Int8Accuracy(job.Threads);
+        var int8 = summary.Int8 is null ? null : Int8(job.Threads);
         _options["cross_validation"] = $"{_folds.Count} parts";
         _files.WriteOptions(_options);
         bool hasPage = RunPage.Write(_files.Page, terminal, new()
@@ -40,11 +40,14 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
             Train = data,
             Summary = summary,
             Examinations = [Together(data, int8)],
-            Folds = [.. _folds.Select(fold => new FoldResult(fold.Name, fold.Held.Count, fold.Evaluation.Accuracy))],
+            Folds = [.. _folds.Select(fold => new FoldResult(fold.Name, fold.Held.Count, fold.Evaluation))],
             StepsAreRows = job.IsImages,
             ToolVersion = CommandLine.Version,
         });
-        json["int8_accuracy"] = int8;
+        if (int8 is null || int8.Errors.Count == 0)
+            json["int8_accuracy"] = int8?.Accuracy;
+        else
+            json["int8_values"] = EvaluationText.Errors(int8);
         json["parameters"] = summary.Parameters;
         json["int8_bytes"] = summary.Int8Bytes;
         json["step_us"] = Math.Round(summary.FloatMicroseconds, 3);
@@ -57,41 +60,19 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
-    private double Int8Accuracy(int threads)
-    {
-        double correct = 0;
-        foreach (var fold in _folds)
-        {
-            var model = Calibration.Quantize(fold.Model, fold.Train, Precision.Int8);
-            correct += Evaluator.Evaluate(model, fold.Held, threads).Accuracy * fold.Held.Count;
-        }
-
-        return correct / _folds.Sum(fold => fold.Held.Count);
-    }
+    private Evaluation Int8(int threads) => Evaluation.Together([.. _folds.Select(fold => Evaluator.Evaluate(
+        Calibration.Quantize(fold.Model, fold.Train, Precision.Int8), fold.Held, threads,
+        keepPredictions: fold.Evaluation.Errors.Count > 0))]);
 
     /// <summary>Each sequence as the network that never saw it judged it, one fold after the other.</summary>
-    private Examination Together(SequenceDataset data, double? int8)
+    private Examination Together(SequenceDataset data, Evaluation? int8)
     {
-        int classes = data.Labels.Count, samples = _folds.Sum(fold => fold.Evaluation.Outputs), correct = 0;
-        var confusion = new int[classes, classes];
-        var sequences = new List<Sequence>();
-        var predictions = new List<Prediction>();
-        foreach (var fold in _folds)
+        var all = Evaluation.Together([.. _folds.Select(fold => fold.Evaluation)]);
+        var held = data with
         {
-            predictions.AddRange(fold.Evaluation.Predictions.Select(p => p with { Index = p.Index + sequences.Count }));
-            sequences.AddRange(fold.Held.Sequences);
-            for (int row = 0; row < classes; row++)
-            {
-                correct += fold.Evaluation.Confusion[row, row];
-                for (int column = 0; column < classes; column++)
-                    confusion[row, column] += fold.Evaluation.Confusion[row, column];
-            }
-        }
-
-        double Sum(Func<Evaluation, double> value) => _folds.Sum(fold => value(fold.Evaluation));
-        var evaluation = new Evaluation(
-            samples, (double)correct / samples, Sum(e => e.Loss * e.Outputs) / samples, confusion,
-            (long)Sum(e => e.ReplacedReadings), Sum(e => e.Seconds), predictions);
-        return new("held-out", data with { Sequences = sequences }, evaluation, int8);
+            EachStep = _folds[0].Held.EachStep,
+            Sequences = [.. _folds.SelectMany(fold => fold.Held.Sequences)],
+        };
+        return new("held-out", held, all, all.Errors.Count > 0 ? null : int8?.Accuracy) { Int8Errors = int8?.Errors ?? [] };
     }
 }

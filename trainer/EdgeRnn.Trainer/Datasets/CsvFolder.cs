@@ -8,7 +8,9 @@ namespace EdgeRnn.Trainer.Datasets;
 /// <param name="Hop">Steps from one window to the next.</param>
 /// <param name="GapSeconds">A longer pause ends a recording; null for some usual intervals.</param>
 /// <param name="ResampleHz">Steps a second after resampling; null to take rows as they are.</param>
-internal sealed record CsvOptions(CsvColumns Columns, int? Window, int Hop, double? GapSeconds, double? ResampleHz)
+/// <param name="Ahead">Steps from the reading to the value that it is to predict.</param>
+internal sealed record CsvOptions(
+    CsvColumns Columns, int? Window, int Hop, double? GapSeconds, double? ResampleHz, int Ahead)
 {
     public static CsvOptions From(DataSpec spec)
     {
@@ -20,12 +22,23 @@ internal sealed record CsvOptions(CsvColumns Columns, int? Window, int Hop, doub
             throw spec.BadOption("channels", "names of columns separated by commas, each once");
         string? group = spec.Option("group");
         var (time, unit) = Time(spec.Option("time"));
-        var columns = new CsvColumns(channels, group == "file" ? null : group, spec.Option("label"), time, unit);
-        string[] parts = [.. columns.Others, .. channels ?? []];
+        string[] targets = spec.Option("target")?.Split(',', StringSplitOptions.TrimEntries) ?? [];
+        if (targets.Contains("") || targets.Distinct().Count() < targets.Length)
+            throw spec.BadOption("target", "names of columns separated by commas, each once");
+        var columns = new CsvColumns(channels, group == "file" ? null : group, spec.Option("label"), time, unit)
+        {
+            Targets = targets,
+            OutputEachRow = OutputEachRow(spec),
+        };
+        string[] parts = [.. columns.Others, .. (channels ?? []).Except(targets)];
         if (parts.Distinct().Count() < parts.Length)
             throw spec.BadOption(
-                new[] { "label", "time", "group" }.First(key => spec.Option(key) is not null),
+                new[] { "target", "label", "time", "group" }.First(key => spec.Option(key) is not null),
                 "a column that is none of the others named");
+        if (targets.Length > 0 && columns.Label is not null)
+            throw spec.BadOption("label", "either a column of classes or target=, columns of values; leave one");
+        if (targets.Length == 0 && spec.Option("ahead") is not null)
+            throw spec.BadOption("ahead", "columns of values as well; write target=COLUMN&ahead=N");
         int hop = spec.Integer("hop", 1, int.MaxValue) ?? window ?? 1;
         double? gap = spec.Number("gap", 1e-9, 1e9), resample = spec.Number("resample", 1e-6, 1e9);
         foreach (string key in new[] { "gap", "resample" })
@@ -35,8 +48,19 @@ internal sealed record CsvOptions(CsvColumns Columns, int? Window, int Hop, doub
         }
         if (resample is not null && spec.Option("rate") is not null)
             throw spec.BadOption("rate", "either rate or resample; leave one");
-        return new(columns, window, hop, gap, resample);
+        if (resample is not null && columns.OutputEachRow && columns.Label is not null)
+            throw spec.BadOption("resample", "times as they are with a label for each row; resample the file, or leave outputs out");
+        return new(columns, window, hop, gap, resample, spec.Integer("ahead", 0, int.MaxValue) ?? 0);
     }
+
+    private static bool OutputEachRow(DataSpec spec) => spec.Option("outputs") switch
+    {
+        null or "last" => false,
+        "each" when spec.Option("label") is null && spec.Option("target") is null => throw spec.BadOption(
+            "outputs", "a column that has them; write label=COLUMN or target=COLUMN as well"),
+        "each" => true,
+        _ => throw spec.BadOption("outputs", "each (one a step) or last (one a window)"),
+    };
 
     /// <summary><c>COLUMN[:s|ms|us]</c></summary>
     private static (string? Column, double Unit) Time(string? text) => text switch
@@ -51,7 +75,8 @@ internal sealed record CsvOptions(CsvColumns Columns, int? Window, int Hop, doub
 
 /// <summary>
 /// CSV recordings. Of a folder, the label is the sub-folder's name, or the file's stem when files lie directly in it;
-/// with a label column, of a folder or a single file, it is the cell. A recording ends where the label or the group
+/// with a label column, of a folder or a single file, it is the cell; with columns of targets, there are values in place of
+/// classes. A recording ends where the label (unless there is one for each row) or the group
 /// changes or time has a gap; long ones are cut into windows. A rest shorter than a window is dropped and reported.
 /// </summary>
 internal sealed class CsvFolder(string path, CsvOptions options)
@@ -59,7 +84,7 @@ internal sealed class CsvFolder(string path, CsvOptions options)
     // A clock so much slower than the rate asked for is in another unit, most likely.
     private const double MostStepsPerRow = 100;
 
-    private readonly List<(ReadOnlyMemory<float> Values, int Steps, string Label, string Group)> _windows = [];
+    private readonly List<Recording> _windows = [];
     private readonly SortedSet<string> _labels = new(StringComparer.Ordinal);
     private readonly List<string> _warnings = [];
     private readonly bool _isFile = File.Exists(path);
@@ -74,10 +99,11 @@ internal sealed class CsvFolder(string path, CsvOptions options)
 
     public SequenceDataset Load()
     {
-        if (_isFile && options.Columns.Label is null)
+        bool areValues = options.Columns.Targets.Length > 0;
+        if (_isFile && options.Columns.Label is null && !areValues)
             throw new UserException(
-                $"{path} is a file; name the column of its classes with label=COLUMN, or a folder with a sub-folder " +
-                "for each.");
+                $"{path} is a file; name the column of its classes with label=COLUMN, or of values to predict with " +
+                "target=COLUMN, or a folder with a sub-folder for each class.");
         if (!_isFile && !Directory.Exists(path))
             throw new UserException(
                 $"{path} is not a folder; csv: reads a folder of recordings, in sub-folders named like their " +
@@ -85,17 +111,17 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         var files = _isFile ? [(path, "")] : Find();
         foreach (var (file, label) in files)
             Add(file, label);
-        if (_labels.Count == 0)
+        if (_labels.Count == 0 && !areValues)
             throw new UserException(
                 $"{path} has no label in column '{options.Columns.Label}' of any row; name another with label=.");
         if (_windows.Count == 0)
             throw new UserException(
-                $"{path}: no recording has the {options.Window} steps of a window, the longest has " +
-                $"{_longestRun}; choose a smaller window=.");
-        string[] labels = [.. _labels];
+                $"{path}: no recording has the {(options.Window ?? 1) + (long)options.Ahead} steps of a window" +
+                $"{(options.Ahead > 0 ? " and the steps ahead of it" : "")}, the longest has {_longestRun}; choose a smaller " +
+                "window=.");
+        string[] labels = areValues ? options.Columns.Targets : [.. _labels];
         Warn(files.Count, labels);
-        Sequence[] sequences = [.. _windows.Select(w => new Sequence(
-            w.Values, w.Steps, Array.BinarySearch(labels, w.Label, StringComparer.Ordinal), w.Group))];
+        Sequence[] sequences = [.. _windows.Select(window => ToSequence(window, labels))];
         string full = Path.GetFullPath(path);
         string name = _isFile ? Path.GetFileNameWithoutExtension(path)
             : Path.GetFileName(Path.TrimEndingDirectorySeparator(full));
@@ -103,13 +129,24 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         {
             Warnings = _warnings,
             GroupFolder = options.Columns.Group is null ? full : null,
+            OutputKind = areValues ? OutputKind.Values : OutputKind.Classes,
+            EachStep = options.Columns.OutputEachRow,
         };
+    }
+
+    private Sequence ToSequence(Recording window, string[] labels)
+    {
+        int Class(string label) => Array.BinarySearch(labels, label, StringComparer.Ordinal);
+        int steps = window.Values.Length / _channels!.Length;
+        int[] stepLabels = [.. window.StepLabels.ToArray().Select(Class)];
+        int label = window.Label is { } its ? Class(its) : stepLabels.LastOrDefault();
+        return new(window.Values, steps, label, window.Group) { StepLabels = stepLabels, Targets = window.Targets };
     }
 
     /// <summary>All recordings with their labels, in an order that is the same on every machine.</summary>
     private List<(string Path, string Label)> Find()
     {
-        if (options.Columns.Label is not null)
+        if (options.Columns.Label is not null || options.Columns.Targets.Length > 0)
         {
             List<(string, string)> all = [.. Recordings(path, SearchOption.AllDirectories).Select(file => (file, ""))];
             return all.Count > 0 ? all : throw NoRecording();
@@ -174,24 +211,27 @@ internal sealed class CsvFolder(string path, CsvOptions options)
     private void AddRun(CsvTable table, Range rows, double gap, string label, string group)
     {
         // Of a class whose recordings all are too short, too: its absence must show.
-        _labels.Add(label);
-        int channels = _channels!.Length;
-        var values = table.Values.AsMemory(0, table.Rows * channels);
-        if (table.Times.IsEmpty)
-        {
-            Cut(values[(rows.Start.Value * channels)..(rows.End.Value * channels)], label, group);
-            return;
-        }
-        var stretches = TimeAxis.Stretches(table.Times.Span[rows], gap);
+        _labels.UnionWith(table.RowLabels.IsEmpty ? [label] : table.RowLabels[rows].ToArray());
+        var stretches = table.Times.IsEmpty ? [0..(rows.End.Value - rows.Start.Value)] : TimeAxis.Stretches(table.Times.Span[rows], gap);
         _gaps += stretches.Count - 1;
         foreach (var stretch in stretches)
         {
             int first = rows.Start.Value + stretch.Start.Value, end = rows.Start.Value + stretch.End.Value;
-            var recording = values[(first * channels)..(end * channels)];
-            Cut(options.ResampleHz is { } rate
-                ? TimeAxis.Resample(recording.Span, table.Times.Span[first..end], rate)
-                : recording, label, group);
+            Cut(new(
+                Rows(table, table.Values, first, end), Rows(table, table.Targets, first, end),
+                table.RowLabels.IsEmpty ? default : table.RowLabels[first..end], table.RowLabels.IsEmpty ? label : null, group));
         }
+    }
+
+    /// <summary>Rows of a matrix of the table, at the rate that is asked for.</summary>
+    private ReadOnlyMemory<float> Rows(CsvTable table, float[] values, int first, int end)
+    {
+        // A file may have reserved more rows than it has.
+        int columns = values == table.Values ? table.Channels.Length : options.Columns.Targets.Length;
+        var rows = values.AsMemory((first * columns)..(end * columns));
+        return options.ResampleHz is { } rate && columns > 0
+            ? TimeAxis.Resample(rows.Span, table.Times.Span[first..end], rate)
+            : rows;
     }
 
     /// <summary>Seconds that no recording of the file pauses for; refuses times of another unit.</summary>
@@ -231,16 +271,24 @@ internal sealed class CsvFolder(string path, CsvOptions options)
                 "channels=, or move the file away.");
 
     /// <summary>Cuts one recording into windows that share its memory.</summary>
-    private void Cut(ReadOnlyMemory<float> recording, string label, string group)
+    private void Cut(Recording recording)
     {
-        int channels = _channels!.Length, steps = recording.Length / channels;
-        int window = options.Window ?? steps;
+        int channels = _channels!.Length, targets = options.Columns.Targets.Length;
+        int steps = recording.Values.Length / channels, last = steps - options.Ahead;
+        int window = options.Window ?? last;
         _longestRun = Math.Max(_longestRun, steps);
         int covered = 0;
-        for (long start = 0; start + window <= steps; start += options.Window is null ? steps : options.Hop)
+        for (long start = 0; window > 0 && start + window <= last; start += options.Window is null ? steps : options.Hop)
         {
-            _windows.Add((recording.Slice((int)start * channels, window * channels), window, label, group));
-            covered = (int)start + window;
+            int first = (int)start, end = first + window;
+            int target = options.Ahead + (options.Columns.OutputEachRow ? first : end - 1);
+            _windows.Add(recording with
+            {
+                Values = recording.Values[(first * channels)..(end * channels)],
+                Targets = recording.Targets[(target * targets)..((end + options.Ahead) * targets)],
+                StepLabels = recording.StepLabels.IsEmpty ? default : recording.StepLabels[first..end],
+            });
+            covered = end + options.Ahead;
         }
         _droppedSteps += steps - covered;
     }
@@ -270,8 +318,18 @@ internal sealed class CsvFolder(string path, CsvOptions options)
             _warnings.Add($"column '{clock}' of {path} is read as a channel; leave it out with " +
                 $"channels={string.Join(',', _channels!.Where(c => c != clock))}");
         }
-        if (labels.All(l => l.ToLowerInvariant() is "train" or "training" or "test" or "testing" or "validation"))
+        if (options.Columns.Targets.Length == 0 && labels.All(l => l.ToLowerInvariant() is "train" or "training" or "test" or "testing" or "validation"))
             _warnings.Add($"the classes of {path} are called {string.Join(", ", labels)}; name one of these " +
                 "folders if they are parts of a data set");
     }
+
+    /// <summary>A part of a file: what goes in and what is to come out.</summary>
+    /// <param name="Values"><c>[steps, channels]</c></param>
+    /// <param name="Targets"><c>[steps, targets]</c>; of a window what it is to give.</param>
+    /// <param name="StepLabels">The class of each step; or empty.</param>
+    /// <param name="Label">The class of the whole; or null.</param>
+    /// <param name="Group">What a split keeps together.</param>
+    private readonly record struct Recording(
+        ReadOnlyMemory<float> Values, ReadOnlyMemory<float> Targets, ReadOnlyMemory<string> StepLabels, string? Label,
+        string Group);
 }

@@ -9,11 +9,19 @@ namespace EdgeRnn.Trainer.Datasets;
 internal sealed record CsvColumns(
     string[]? Channels = null, string? Group = null, string? Label = null, string? Time = null, double TimeUnit = 1)
 {
+    /// <summary>Columns of values to predict, which may be channels too; or none.</summary>
+    public string[] Targets { get; init; } = [];
+
+    /// <summary>Whether each row has an output of its own, so that no recording ends where the class changes.</summary>
+    public bool OutputEachRow { get; init; }
+
     /// <summary>The columns that are no channels unless they are chosen.</summary>
-    public IEnumerable<string> Others => new[] { Group, Label, Time }.OfType<string>();
+    public IEnumerable<string> Others => new[] { Group, Label, Time }.OfType<string>().Concat(Targets);
 }
 
-/// <summary>Rows in a row that have equal cells in the group and the label column, where there are such.</summary>
+/// <summary>
+/// Rows in a row that have equal cells in the group column, and in the label column if rows have no output of their own.
+/// </summary>
 internal sealed record CsvRun(int FirstRow, string? Group, string? Label);
 
 /// <summary>One CSV file of readings: a header row that names the columns, then a row a step.</summary>
@@ -25,6 +33,12 @@ internal sealed record CsvRun(int FirstRow, string? Group, string? Label);
 internal sealed record CsvTable(
     string[] Channels, float[] Values, int Rows, List<CsvRun> Runs, ReadOnlyMemory<double> Times)
 {
+    /// <summary>Values to predict, <c>[Rows, targets]</c>; empty without such columns.</summary>
+    public float[] Targets { get; init; } = [];
+
+    /// <summary>The class of each row, where rows have an output of their own; else empty.</summary>
+    public ReadOnlyMemory<string> RowLabels { get; init; }
+
     private const int Skipped = -1;
     private const int GroupCell = -2;
     private const int LabelCell = -3;
@@ -43,18 +57,27 @@ internal sealed record CsvTable(
         byte separator = Separator(lines.Current);
         string[] header = Header(path, lines.Current, separator);
         var chosen = columns.Channels ?? [.. header.Where(name => !columns.Others.Contains(name))];
-        var slots = Slots(path, header, chosen, columns);
+        string[] numbers = [.. chosen, .. columns.Targets.Except(chosen)];
+        var slots = Slots(path, header, chosen, numbers, columns);
 
         // A row has a byte per cell at least, so a file of many columns and empty lines reserves no more than its size.
         int mostRows = Math.Min(text.Count((byte)'\n'), text.Length / header.Length) + 1;
-        var rows = new RowParser(path, header, slots, chosen.Length, separator, mostRows, columns.TimeUnit);
+        var rows = new RowParser(path, header, slots, numbers.Length, separator, mostRows, columns);
         while (!lines.OnlyBlanksFollow && lines.MoveNext())
             rows.Add(lines.Current, lines.Number);
         if (rows.Count == 0)
             throw new UserException(
                 $"{path}, line 2: found no row of numbers after the header, expected at least one; fill or remove " +
                 "the file.");
-        return new(chosen, rows.Values, rows.Count, rows.Runs, rows.Times);
+        int[] targets = [.. columns.Targets.Select(name => Array.IndexOf(numbers, name))];
+        var values = numbers.Length == chosen.Length
+            ? rows.Values
+            : rows.Columns([.. Enumerable.Range(0, chosen.Length)]);
+        return new(chosen, values, rows.Count, rows.Runs, rows.Times)
+        {
+            Targets = rows.Columns(targets),
+            RowLabels = rows.RowLabels.ToArray(),
+        };
     }
 
     /// <summary>The most frequent of tab, semicolon and comma.</summary>
@@ -93,7 +116,7 @@ internal sealed record CsvTable(
     }
 
     /// <summary>For each column its place among the chosen channels, or what else becomes of it.</summary>
-    private static int[] Slots(string path, string[] header, string[] chosen, CsvColumns columns)
+    private static int[] Slots(string path, string[] header, string[] chosen, string[] numbers, CsvColumns columns)
     {
         foreach (string name in chosen.Concat(columns.Others))
         {
@@ -112,12 +135,12 @@ internal sealed record CsvTable(
         return [.. header.Select(name => name == columns.Group ? GroupCell
             : name == columns.Label ? LabelCell
             : name == columns.Time ? TimeCell
-            : Array.IndexOf(chosen, name))];
+            : Array.IndexOf(numbers, name))];
     }
 
     /// <summary>The rows as they are parsed.</summary>
     private sealed class RowParser(
-        string path, string[] header, int[] slots, int channels, byte separator, int mostRows, double timeUnit)
+        string path, string[] header, int[] slots, int channels, byte separator, int mostRows, CsvColumns columns)
     {
         private readonly double[] _times = new double[slots.Contains(TimeCell) ? mostRows : 0];
 
@@ -126,6 +149,8 @@ internal sealed record CsvTable(
         public ReadOnlyMemory<double> Times => _times.AsMemory(0, Math.Min(Count, _times.Length));
 
         public List<CsvRun> Runs { get; } = [];
+
+        public List<string> RowLabels { get; } = [];
 
         public int Count { get; private set; }
 
@@ -153,9 +178,28 @@ internal sealed record CsvTable(
                 throw new UserException(
                     $"{path}, line {number}: found {found} cells, expected {header.Length} " +
                     $"({string.Join(", ", header)}); complete or remove the row.");
+            if (columns.OutputEachRow && label is not null)
+            {
+                if (label.Length == 0)
+                    throw new UserException(
+                        $"{path}, line {number}: found no label in column '{columns.Label}', expected one in each row with " +
+                        "outputs=each; fill the cell, or leave outputs out.");
+                // One string for all rows of a class that follow one another.
+                RowLabels.Add(RowLabels.Count > 0 && RowLabels[^1] == label ? RowLabels[^1] : label);
+                label = null;
+            }
             if (Count == 0 || Runs[^1].Group != group || Runs[^1].Label != label)
                 Runs.Add(new(Count, group, label));
             Count++;
+        }
+
+        /// <summary>Some of the columns of numbers, <c>[Count, places]</c>.</summary>
+        public float[] Columns(int[] places)
+        {
+            var values = new float[Count * places.Length];
+            for (int i = 0; i < values.Length; i++)
+                values[i] = Values[i / places.Length * channels + places[i % places.Length]];
+            return values;
         }
 
         /// <summary>In double precision: milliseconds since 1970 need 41 bits.</summary>
@@ -163,7 +207,7 @@ internal sealed record CsvTable(
         {
             if (!TextFile.TryDouble(cell, out double time))
                 return false;
-            _times[Count] = time * timeUnit;
+            _times[Count] = time * columns.TimeUnit;
             return true;
         }
 

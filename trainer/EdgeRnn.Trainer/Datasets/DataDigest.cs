@@ -8,8 +8,8 @@ namespace EdgeRnn.Trainer.Datasets;
 public sealed partial record SequenceDataset
 {
     /// <summary>
-    /// SHA-256 of channels, labels and every sequence in order, readings and values to the bit: equal digests, equal data. Names and
-    /// groups are no part of it.
+    /// SHA-256 of channels, labels, the kind of outputs, and every sequence in order, readings and values to the bit: equal
+    /// digests, equal data. Names and groups are no part of it.
     /// </summary>
     public string Digest()
     {
@@ -25,10 +25,14 @@ public sealed partial record SequenceDataset
             }
         }
 
+        Append(hash, (int)OutputKind);
+        Append(hash, EachStep ? 1 : 0);
         foreach (var sequence in Sequences)
         {
             Append(hash, sequence.Steps);
             Append(hash, sequence.Label);
+            Append(hash, sequence.StepLabels.Length);
+            Append(hash, sequence.Targets.Length);
             hash.AppendData(MemoryMarshal.AsBytes(sequence.Values.Span));
             hash.AppendData(MemoryMarshal.AsBytes(sequence.StepLabels.Span));
             hash.AppendData(MemoryMarshal.AsBytes(sequence.Targets.Span));

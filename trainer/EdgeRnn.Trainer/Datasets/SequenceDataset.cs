@@ -72,6 +72,21 @@ public sealed partial record SequenceDataset(
         return counts;
     }
 
+    /// <summary>Outputs of each class: sequences, or, where each step has one, steps.</summary>
+    internal int[] OutputCounts()
+    {
+        if (!EachStep)
+            return ClassCounts();
+        var counts = new int[Labels.Count];
+        foreach (var sequence in Sequences)
+        {
+            foreach (int label in sequence.StepLabels.Span)
+                counts[label]++;
+        }
+
+        return counts;
+    }
+
     /// <summary>Which classes occur in a sequence, or at a step; values all do.</summary>
     internal bool[] Occurring()
     {

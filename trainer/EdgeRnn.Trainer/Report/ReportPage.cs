@@ -138,15 +138,22 @@ public static class ReportPage
 
     private static Html Folds(RunReport report)
     {
-        var (mean, deviation) = Metrics.Spread([.. report.Folds.Select(f => f.Accuracy)]);
-        var worst = report.Folds.MinBy(f => f.Accuracy)!;
-        var table = new HtmlTable("Accuracy of each network on what it never saw", "held out", "sequences", "accuracy");
+        bool areValues = report.AreValues;
+        double Score(FoldResult fold) => areValues ? fold.Evaluation.Loss : fold.Evaluation.Accuracy;
+        string Figure(double score) => areValues ? Shown.Short(score) : Shown.Percent(score);
+        var (mean, deviation) = Metrics.Spread([.. report.Folds.Select(Score)]);
+        var worst = areValues ? report.Folds.MaxBy(Score)! : report.Folds.MinBy(Score)!;
+        double whole = areValues ? Math.Max(Score(worst), double.Epsilon) : 1;
+        string measure = areValues ? "loss" : "accuracy";
+        var table = new HtmlTable($"The {measure} of each network on what it never saw", "held out", "sequences", measure);
         foreach (var fold in report.Folds)
-            table.Row(Html.Of($"{fold.Name}"), Html.Of($"{Shown.Count(fold.Samples)}"), Bar(fold.Accuracy, Shown.Percent(fold.Accuracy)));
-        table.Foot(Html.Of($"mean ± deviation"), Html.Of($"{Shown.Count(report.Folds.Sum(f => f.Samples))}"),
-            Html.Of($"{Shown.Percent(mean)} ± {100 * deviation:0.00}"));
+            table.Row(Html.Of($"{fold.Name}"), Html.Of($"{Shown.Count(fold.Samples)}"), Bar(Score(fold) / whole, Figure(Score(fold))));
+        string spread = areValues ? Shown.Short(deviation) : FormattableString.Invariant($"{100 * deviation:0.00}");
+        table.Foot(
+            Html.Of($"mean ± deviation"), Html.Of($"{Shown.Count(report.Folds.Sum(f => f.Samples))}"),
+            Html.Of($"{Figure(mean)} ± {spread}"));
         return Html.Of($"""
-            <p>Each sequence is predicted once, by a network that was trained without it. The worst is {worst.Name} with {Shown.Percent(worst.Accuracy)}.</p>
+            <p>Each sequence is predicted once, by a network that was trained without it. The worst is {worst.Name} with {Figure(Score(worst))}.</p>
             {table.ToHtml("")}
             """);
     }

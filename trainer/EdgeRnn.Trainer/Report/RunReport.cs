@@ -29,8 +29,8 @@ public sealed record Examination(string Part, SequenceDataset Data, Evaluation F
 /// <summary>One network of a cross-validation.</summary>
 /// <param name="Name">Its number, or the group that was held out.</param>
 /// <param name="Samples">Sequences that were held out.</param>
-/// <param name="Accuracy">On them, 0 to 1.</param>
-public sealed record FoldResult(string Name, int Samples, double Accuracy);
+/// <param name="Evaluation">How good it is on them.</param>
+public sealed record FoldResult(string Name, int Samples, Evaluation Evaluation);
 
 /// <summary>All that <see cref="ReportPage"/> shows of a training run or of a cross-validation.</summary>
 public sealed record RunReport

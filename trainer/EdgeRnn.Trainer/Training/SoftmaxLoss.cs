@@ -66,11 +66,12 @@ internal sealed class SoftmaxLoss
     }
 }
 
-/// <summary>How much sequences of each class count in the training loss.</summary>
+/// <summary>How much outputs of each class count in the training loss.</summary>
 public abstract record ClassWeights
 {
     /// <summary>
-    /// Every class counts the same however many sequences it has: w = sequences / (classes · sequences of the class).
+    /// Every class counts the same however many outputs it has: w = outputs / (classes · outputs of the class). There is an
+    /// output for each sequence, or for each step.
     /// </summary>
     public static ClassWeights Balanced { get; } = new BalancedWeights();
 
@@ -110,9 +111,9 @@ public abstract record ClassWeights
 
         internal override float[] For(Datasets.SequenceDataset data)
         {
-            int[] counts = data.ClassCounts();
+            int[] counts = data.OutputCounts();
             float present = counts.Count(n => n > 0);
-            return [.. counts.Select(n => n == 0 ? 1f : data.Count / (present * n))];
+            return [.. counts.Select(n => n == 0 ? 1f : counts.Sum() / (present * n))];
         }
     }
 

@@ -101,6 +101,9 @@ public sealed record TrainingOptions
             (LossFor(data.OutputKind) == LossKind.CrossEntropy) != areValues,
             $"{data.Name} has {(areValues ? "values, whose loss is mse or mae" : "classes, whose loss is cross-entropy")}.");
         Require(
+            !areValues || (ClassWeights is null && LabelSmoothing == 0),
+            $"{data.Name} has values, of which there are no classes; leave class weights and label smoothing out.");
+        Require(
             !data.EachStep || Augment is not { } a || (a.Shift == 0 && a.Warp == 0),
             $"{data.Name} has an output for each step, which shift and warp would move away from; leave these out.");
     }
