@@ -4,6 +4,8 @@
 #define DESCRIPTOR 1
 #define DATA 2
 #define END 3
+#define SEALED 0x80
+#define TAG_BYTES 8
 
 #define LONGEST_PAYLOAD 32768u
 #define LONGEST_BLOCK 254u /* COBS: a code byte and at most so many bytes behind it */
@@ -19,6 +21,7 @@ typedef struct {
     size_t code;
     uint32_t crc;
     size_t payload; /* bytes before stuffing */
+    edgernn_seal *seal; /* hashes each byte; null for none */
 } writer;
 
 /* CRC-32C (RFC 3720), four bits a turn: sixteen words of table are enough for a UART. */
@@ -61,6 +64,8 @@ static void put8(writer *to, uint8_t byte)
 {
     to->crc = crc_of(to->crc, byte);
     to->payload++;
+    if (to->seal != NULL)
+        to->seal->hash(to->seal, byte);
     if (to->out != NULL)
         stuff(to, byte);
 }
@@ -90,22 +95,41 @@ static uint32_t bits_of(float value)
 /* Begins a frame whose CRC goes on from `seed`. */
 static writer begin(const edgernn_node *node, uint8_t type, uint32_t seed, uint32_t time_us, uint8_t *out, size_t size)
 {
-    writer to = {out, size, 1, 0, ~seed, 0};
+    writer to = {out, size, 1, 0, ~seed, 0, node->seal};
     put8(&to, VERSION);
-    put8(&to, type);
+    put8(&to, (uint8_t)(type | (node->seal != NULL ? SEALED : 0)));
     put16(&to, node->stream);
     put32(&to, node->sequence);
     put32(&to, time_us);
     return to;
 }
 
+/* Stamp and tag; the tag stands for every byte before it. */
+static void put_seal(writer *to, edgernn_seal *seal)
+{
+    uint8_t code[32];
+    put32(to, (uint32_t)seal->stamp);
+    put32(to, (uint32_t)(seal->stamp >> 32));
+    to->seal = NULL;
+    seal->code(seal, code);
+    for (size_t i = 0; i < TAG_BYTES; i++)
+        put8(to, code[i]);
+}
+
 /* Ends it; gives its bytes on the wire, or 0 where they did not fit. */
 static size_t finish(writer *to)
 {
+    edgernn_seal *seal = to->seal;
+    if (seal != NULL)
+        put_seal(to, seal);
     put32(to, ~to->crc);
     store(to, to->code, (uint8_t)(to->length - to->code));
     store(to, to->length++, 0);
-    return to->out != NULL && to->length <= to->size ? to->length : 0;
+    if (to->out == NULL || to->length > to->size)
+        return 0;
+    if (seal != NULL)
+        seal->stamp++;
+    return to->length;
 }
 
 static size_t length_of(const char *text)
@@ -169,8 +193,9 @@ static int can_be_carried(const edgernn_node *node)
 size_t edgernn_init(edgernn_node *node, uint8_t sample_type, const edgernn_channel *channels, uint16_t count,
                     float rate_hz, uint16_t stream)
 {
-    writer sum = {NULL, 0, 1, 0, ~(uint32_t)0, 0};
+    writer sum = {NULL, 0, 1, 0, ~(uint32_t)0, 0, NULL};
     node->channels = channels;
+    node->seal = NULL;
     node->rate_hz = rate_hz;
     node->sequence = 0;
     node->count = count;
@@ -192,10 +217,11 @@ size_t edgernn_descriptor(const edgernn_node *node, uint32_t time_us, uint8_t *o
 
 size_t edgernn_float32(edgernn_node *node, uint32_t time_us, const float *samples, uint8_t *out, size_t size)
 {
-    writer to = begin(node, DATA, node->descriptor_crc, time_us, out, size);
+    writer to;
     size_t length;
     if (node->sample_type != EDGERNN_FLOAT32)
         return 0;
+    to = begin(node, DATA, node->descriptor_crc, time_us, out, size);
     for (uint16_t c = 0; c < node->count; c++)
         put32(&to, bits_of(samples[c]));
     length = finish(&to);
@@ -205,10 +231,11 @@ size_t edgernn_float32(edgernn_node *node, uint32_t time_us, const float *sample
 
 size_t edgernn_int16(edgernn_node *node, uint32_t time_us, const int16_t *samples, uint8_t *out, size_t size)
 {
-    writer to = begin(node, DATA, node->descriptor_crc, time_us, out, size);
+    writer to;
     size_t length;
     if (node->sample_type != EDGERNN_INT16)
         return 0;
+    to = begin(node, DATA, node->descriptor_crc, time_us, out, size);
     for (uint16_t c = 0; c < node->count; c++)
         put16(&to, (uint16_t)samples[c]);
     length = finish(&to);

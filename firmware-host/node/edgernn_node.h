@@ -40,6 +40,9 @@ extern "C" {
 /* Bytes on the wire of the descriptor, at most; `text` is the bytes of all names and units together. */
 #define EDGERNN_DESCRIPTOR_BYTES(channels, text) EDGERNN_FRAME_BYTES(7 + (size_t)(channels) * 6 + (text))
 
+/* Bytes on the wire that a seal adds to a frame, at most: EDGERNN_DATA_BYTES(3, float) + EDGERNN_SEAL_BYTES. */
+#define EDGERNN_SEAL_BYTES 17
+
 #define EDGERNN_LARGER(a, b) ((a) > (b) ? (a) : (b))
 
 typedef struct {
@@ -48,9 +51,22 @@ typedef struct {
     float scale;      /* int16: real value = integer * scale, finite and not 0; float32: 1 */
 } edgernn_channel;
 
+/* What seals the frames of a sender. All members are the library's own. */
+typedef struct edgernn_seal {
+    void (*hash)(struct edgernn_seal *seal, uint8_t byte);
+    void (*code)(struct edgernn_seal *seal, uint8_t out[32]);
+    uint64_t stamp; /* of the next frame */
+    uint32_t inner[8];
+    uint32_t outer[8];
+    uint32_t state[8];
+    uint32_t length;
+    uint8_t block[64];
+} edgernn_seal;
+
 /* A sender. All members are the library's own. */
 typedef struct {
     const edgernn_channel *channels;
+    edgernn_seal *seal;
     float rate_hz;
     uint32_t sequence;
     uint32_t descriptor_crc;
@@ -68,8 +84,19 @@ size_t edgernn_init(edgernn_node *node, uint8_t sample_type, const edgernn_chann
                     float rate_hz, uint16_t stream);
 
 /*
+ * From here on every frame of a prepared sender is sealed: a host that has the same key takes no other (`edgernn-host
+ * --auth-key`). It is in edgernn_seal.c; a program that does not call it is linked without, so that seals cost nothing.
+ *
+ * `key` are secret random bytes, 32 if in doubt and 16 at least; they are not kept. `first_stamp` must be greater than
+ * the stamp of any frame that was ever sealed with this key, each of which takes one: microseconds of a clock that is
+ * never set back, or the number of this start, kept in flash, times 2^32. `seal` must outlive the sender.
+ */
+void edgernn_seal_frames(edgernn_node *node, edgernn_seal *seal, const uint8_t *key, size_t key_bytes,
+                         uint64_t first_stamp);
+
+/*
  * Each of these writes one frame with its delimiter to `out` and returns its bytes, or 0 where `size` is too small or
- * the samples are not of the line's type; nothing is sent then, and no number is used up.
+ * the samples are not of the line's type; nothing is sent then, and no number and no stamp is used up.
  *
  * The descriptor goes out first, and again every few seconds, so that a host that joins later can begin. A data frame
  * holds one sample of every channel. The end says that no more follows.

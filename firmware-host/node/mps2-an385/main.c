@@ -1,6 +1,7 @@
 /*
  * A sensor on an Arm MPS2 board with a Cortex-M3 (AN385), as QEMU emulates it: plays recorded gestures over UART 0, a
- * reading each time its timer says so, as a sensor with an int16 register a channel would.
+ * reading each time its timer says so, as a sensor with an int16 register a channel would. With SEALED its frames are
+ * sealed; a sensor would read key and stamp from its flash.
  */
 #include "../edgernn_node.h"
 #include "gestures.h" /* made of gestures/ by tools/node-check: GESTURES_READINGS, gestures[][6] */
@@ -44,7 +45,8 @@ static const edgernn_channel channels[CHANNELS] = {
 
 int main(void)
 {
-    static uint8_t frame[EDGERNN_LARGER(EDGERNN_DATA_BYTES(CHANNELS, int16_t), EDGERNN_DESCRIPTOR_BYTES(CHANNELS, 30))];
+    static uint8_t frame[EDGERNN_LARGER(EDGERNN_DATA_BYTES(CHANNELS, int16_t), EDGERNN_DESCRIPTOR_BYTES(CHANNELS, 30))
+                         + EDGERNN_SEAL_BYTES];
     edgernn_node node;
     uint32_t time_us = 0;
 
@@ -52,6 +54,12 @@ int main(void)
     start_timer();
     uart_write((const uint8_t[]){0}, 1); /* closes whatever noise the line began with */
     edgernn_init(&node, EDGERNN_INT16, channels, CHANNELS, 1e6f / STEP_US, 1);
+#ifdef SEALED
+    static const uint8_t key[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    static edgernn_seal seal;
+    edgernn_seal_frames(&node, &seal, key, sizeof key, 1);
+#endif
     for (uint32_t i = 0; i < GESTURES_READINGS; i++) {
         wait_until(i * TICKS_PER_READING);
         if (i % DESCRIPTOR_EVERY == 0)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using EdgeRnn.Host;
 using EdgeRnn.Wire;
 using Xunit;
 
@@ -54,7 +55,24 @@ public sealed class NodeTests : IDisposable
         Assert.Equal(expected, found);
     }
 
-    private sealed record Line(SampleType Type, Channel[] Channels, float RateHz, ushort Stream, byte[][] Readings);
+    [Fact]
+    public void Its_code_is_that_of_rfc_4231()
+    {
+        string program = Compile(Sanitized);
+        foreach (var (key, data, code) in SealTests.Rfc4231)
+        {
+            byte[] found = Run(program, [], Convert.ToHexString(key), Convert.ToHexString(data));
+            Assert.Equal(code + code, Convert.ToHexStringLower(found));
+        }
+    }
+
+    private sealed record Line(SampleType Type, Channel[] Channels, float RateHz, ushort Stream, byte[][] Readings)
+    {
+        /// <summary>Seals the frames; empty for none.</summary>
+        public byte[] Key { get; init; } = [];
+
+        public ulong FirstStamp { get; init; }
+    }
 
     private static Line Random(SeededRandom random, int channels)
     {
@@ -71,7 +89,11 @@ public sealed class NodeTests : IDisposable
         });
         return new(
             isInt16 ? SampleType.Int16 : SampleType.Float32, [.. described], random.Below(1000), (ushort)random.Next(),
-            [.. readings]);
+            [.. readings])
+        {
+            Key = random.Below(2) == 0 ? [] : [.. Enumerable.Range(0, 1 + random.Below(140)).Select(_ => (byte)random.Next())],
+            FirstStamp = (ulong)uint.MaxValue - 3 + ((ulong)random.Next() << 40), // a carry out of its lower half
+        };
     }
 
     private static Line Filled(int channels, ushort sample) => new(
@@ -90,6 +112,7 @@ public sealed class NodeTests : IDisposable
         [
             (byte)line.Type, .. BitConverter.GetBytes((ushort)line.Channels.Length), .. BitConverter.GetBytes(line.RateHz),
             .. BitConverter.GetBytes(line.Stream), .. BitConverter.GetBytes((ushort)line.Readings.Length),
+            (byte)line.Key.Length, .. line.Key, .. BitConverter.GetBytes(line.FirstStamp),
         ];
         var channels = line.Channels.SelectMany(c => (byte[])
             [
@@ -106,7 +129,9 @@ public sealed class NodeTests : IDisposable
         FrameEncoder encoder;
         try
         {
-            encoder = new(new(line.Type, line.Channels, line.RateHz), line.Stream);
+            encoder = new(
+                new(line.Type, line.Channels, line.RateHz), line.Stream,
+                key: line.Key.Length > 0 ? new HmacAuthenticator(line.Key) : null, firstStamp: line.FirstStamp);
         }
         catch (ArgumentException)
         {
@@ -132,7 +157,11 @@ public sealed class NodeTests : IDisposable
         string node = Path.Combine(Repository.Root, "firmware-host", "node");
         string program = Path.Combine(_folder, "node_lines");
         string driver = Path.Combine(Repository.Root, "tests", "EdgeRnn.Tests", "Host", "node_lines.c");
-        string[] arguments = [.. options, "-I", node, driver, Path.Combine(node, "edgernn_node.c"), "-o", program];
+        string[] arguments =
+        [
+            .. options, "-I", node, driver, Path.Combine(node, "edgernn_node.c"),
+            Path.Combine(node, "edgernn_seal.c"), "-o", program,
+        ];
         try
         {
             using var compiler = Process.Start(new ProcessStartInfo("cc", arguments) { RedirectStandardError = true })!;
@@ -149,9 +178,9 @@ public sealed class NodeTests : IDisposable
         return program;
     }
 
-    private static byte[] Run(string program, byte[] input)
+    private static byte[] Run(string program, byte[] input, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program)
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
