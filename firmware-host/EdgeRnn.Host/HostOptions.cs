@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeRnn.Features;
 using EdgeRnn.Host.Pipeline;
 
 namespace EdgeRnn.Host;
@@ -8,6 +9,9 @@ internal enum InputFormat
 {
     Frames,
     Text,
+
+    /// <summary>Bare samples of sound.</summary>
+    Pcm,
 }
 
 /// <summary>The command line.</summary>
@@ -26,7 +30,10 @@ internal sealed class HostOptions
           --baud N              speed of the serial port [115200]
           --dtr on|off          set this modem line; left alone if not given
           --rts on|off          likewise
-          --input frames|text   what the line carries [frames]
+          --input FORMAT        what the line carries: frames, text, or pcm, which is
+                                sound as arecord -t raw -f S16_LE writes it [frames]
+          --rate HZ             samples a second of pcm [what the model hears]
+          --channels N          channels of pcm, which are mixed down [1]
           --auth-key FILE       take only frames sealed with this key, and each once
           --on-gap RULE         missing readings: reset the window and the state, or make
                                 readings up: hold[:N], interpolate[:N] for at most N
@@ -43,7 +50,8 @@ internal sealed class HostOptions
                                 block the line [drop; block for files]
           --capture FILE        keep the raw bytes of the line and their times
           --replay FILE         play a capture in place of a port
-          --speed X|max         how fast [1]
+          --wav FILE            play the sound of a file in place of a port
+          --speed X|max         how fast to play [1]
           --metrics [HOST:]PORT counters and times for Prometheus [HOST: 127.0.0.1]
           --exit-at-end         stop when the sender says that no more follows
           --version             print the version
@@ -71,6 +79,15 @@ internal sealed class HostOptions
     public int Baud { get; private set; } = 115200;
 
     public InputFormat Input { get; private set; }
+
+    /// <summary>Samples a second of sound; null for what the model hears.</summary>
+    public int? Rate { get; private set; }
+
+    /// <summary>Channels of sound.</summary>
+    public int SoundChannels { get; private set; } = 1;
+
+    /// <summary>A file whose sound is played; null for none.</summary>
+    public string? Wav { get; private set; }
 
     public bool? Dtr { get; private set; }
 
@@ -132,7 +149,9 @@ internal sealed class HostOptions
     }
 
     private string? Missing() => Model.Length == 0 && State is null ? "--model FILE is missing"
-        : Port.Length == 0 && Replay is null ? "--port PORT is missing"
+        : Port.Length == 0 && Replay is null && Wav is null ? "--port PORT is missing"
+        : Wav is not null && (Port.Length > 0 || Replay is not null) ? "--wav is played in place of a port; leave --port and --replay out"
+        : Input != InputFormat.Pcm && (Rate is not null || SoundChannels != 1) ? "--rate and --channels are for --input pcm; leave them out"
         : null;
 
     private bool TryFlag(string name)
@@ -158,6 +177,9 @@ internal sealed class HostOptions
             "--port" => text => Keep(Port = text),
             "--baud" => SetBaud,
             "--input" => SetInput,
+            "--rate" => SetRate,
+            "--channels" => SetChannels,
+            "--wav" => SetWav,
             "--dtr" => text => SetLine(name, text, Dtr = text == "on"),
             "--rts" => text => SetLine(name, text, Rts = text == "on"),
             "--decide" => text => Keep(Decide = text),
@@ -247,7 +269,35 @@ internal sealed class HostOptions
 
     private string? SetInput(string value)
     {
-        Input = value == "text" ? InputFormat.Text : InputFormat.Frames;
-        return value is "text" or "frames" ? null : $"--input {value} is unknown; give frames or text";
+        InputFormat? format = value switch
+        {
+            "frames" => InputFormat.Frames,
+            "text" => InputFormat.Text,
+            "pcm" => InputFormat.Pcm,
+            _ => null,
+        };
+        Input = format ?? default;
+        return format is null ? $"--input {value} is unknown; give frames, text or pcm" : null;
+    }
+
+    private string? SetRate(string value)
+    {
+        bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int rate);
+        Rate = rate;
+        return isNumber && FeatureSpec.Rates.Contains(rate) ? null : $"--rate {value} is unknown; give {FeatureSpec.RatesText}";
+    }
+
+    private string? SetChannels(string value)
+    {
+        bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int channels);
+        SoundChannels = channels;
+        return isNumber && channels is >= 1 and <= WavHeader.MaxChannels
+            ? null : $"--channels {value} is unknown; give 1 to {WavHeader.MaxChannels}";
+    }
+
+    private string? SetWav(string value)
+    {
+        (Wav, Input) = (value, InputFormat.Pcm);
+        return null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using EdgeRnn;
+using EdgeRnn.Features;
 using EdgeRnn.Host;
 using EdgeRnn.Host.Commands;
 using EdgeRnn.Host.Models;
@@ -51,9 +52,8 @@ static bool Run(HostOptions options)
     if (models is null || stream is null || port is null || error is not null)
         return Refuse(models, error);
     var model = stream.Model;
-    LineReceiver line = options.Input == InputFormat.Text
-        ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
-        : new FrameReceiver(model.InputSize, key);
+    if (MakeLine(options, model, port, key, out error) is not { } line)
+        return Refuse(models, error);
     var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     using var stop = OperatingSystem.IsLinux() ? new SignalFd(models.StopSignals) : null;
     StandardStreams.StopFd = stop?.Fd ?? -1;
@@ -103,9 +103,27 @@ static bool Refuse(ModelSource? models, string? error)
     return false;
 }
 
-static Port? OpenPort(HostOptions options, out string? error) => options.Replay is null
-    ? PortNames.Open(options.Port, new(options.Baud, options.Dtr, options.Rts), out error)
-    : ReplayPort.Open(options.Replay, options.Speed, out error);
+static Port? OpenPort(HostOptions options, out string? error) =>
+    options.Wav is { } wav ? WavPort.Open(wav, options.Speed, out error)
+    : options.Replay is { } capture ? ReplayPort.Open(capture, options.Speed, out error)
+    : PortNames.Open(options.Port, new(options.Baud, options.Dtr, options.Rts), out error);
+
+static LineReceiver? MakeLine(HostOptions options, RnnModel model, Port port, HmacAuthenticator? key, out string? error)
+{
+    bool isSound = options.Input == InputFormat.Pcm;
+    error = isSound == model.Features is not null ? null
+        : isSound ? $"the model reads {model.InputSize} channels of a sensor, and no sound; give another model, or leave pcm out"
+        : $"the model hears sound ({model.Features}); give --input pcm, or --wav FILE";
+    if (error is not null)
+        return null;
+    if (model.Features is { } features)
+        return new PcmReceiver(features, port is WavPort wav
+            ? wav.Format
+            : new(SampleFormat.Int16, options.SoundChannels, options.Rate ?? features.SampleRateHz));
+    return options.Input == InputFormat.Text
+        ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
+        : new FrameReceiver(model.InputSize, key);
+}
 
 static string VersionText()
 {

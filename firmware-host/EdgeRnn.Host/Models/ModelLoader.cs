@@ -57,6 +57,8 @@ internal sealed class ModelLoader(TrustedKey? trust)
             return "it has no self-test; models that edgernn train and edgernn quantize write have one";
         if (model.InputSize != line.InputSize)
             return $"it reads {model.InputSize} channels, and the line carries {line.InputSize}";
+        if (model.Features != line.Features)
+            return $"it reads {model.Features?.ToString() ?? "a sensor"}, and the one that runs {line.Features?.ToString() ?? "a sensor"}";
         if (model.OutputKind != line.OutputKind)
             return $"it gives {NameOf(model.OutputKind)}, and the one that runs gives {NameOf(line.OutputKind)}";
         if (model.OutputKind == OutputKind.Values && !model.Labels.SequenceEqual(line.Labels))

@@ -22,8 +22,6 @@ internal sealed class StreamPipeline(
     private readonly byte[] _lost = Encoding.UTF8.GetBytes($"{port.Name} is gone; it is looked for until it is back\n");
     private readonly byte[] _back = Encoding.UTF8.GetBytes($"{port.Name} is back\n");
 
-    // More than any sender's greeting: by then a reading has come, or none will.
-    private const int SilentBytes = 4096;
     private bool _hinted;
 
     private const double RateTolerance = 0.2;
@@ -115,7 +113,7 @@ internal sealed class StreamPipeline(
                     sink.Output.Serve();
                     if (sink.Output.IsBroken)
                         return null;
-                    Hint(SilentBytes);
+                    Hint(line.GreetingBytes);
                     if (port.IsLive && _rate.IsOver(line.Counts.Expected, port.BytesRead, out double hz))
                         JudgeFirstSecond(hz);
                     if (line.Refusal is not null)

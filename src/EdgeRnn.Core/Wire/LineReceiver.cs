@@ -54,6 +54,9 @@ public abstract class LineReceiver
     /// <summary>After <see cref="LineAnswer.Refused"/>: a sentence.</summary>
     public string? Refusal { get; private protected set; }
 
+    /// <summary>More bytes than any sender's greeting: by then a reading has come, or none will.</summary>
+    public virtual int GreetingBytes => 4096;
+
     private protected Span<float> MutableReadings => _readings;
 
     /// <summary>Takes the next reading, or whatever else there is to report, out of <paramref name="input"/>.</summary>

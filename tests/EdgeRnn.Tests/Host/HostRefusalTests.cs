@@ -25,7 +25,11 @@ public sealed class HostRefusalTests : IDisposable
     [InlineData("--dtr up is unknown", "--dtr", "up")]
     [InlineData("--port needs a value", "--port")]
     [InlineData("--baud fast is not a speed", "--model", "x", "--port", "x", "--baud", "fast")]
-    [InlineData("--input pcm is unknown", "--model=x", "--port=x", "--input=pcm")]
+    [InlineData("--input mp3 is unknown", "--model=x", "--port=x", "--input=mp3")]
+    [InlineData("--rate 11025 is unknown; give 8000", "--rate", "11025")]
+    [InlineData("--channels 0 is unknown; give 1 to 64", "--channels", "0")]
+    [InlineData("--rate and --channels are for --input pcm", "--model=x", "--port=x", "--rate=8000")]
+    [InlineData("--wav is played in place of a port", "--model=x", "--port=x", "--wav=y")]
     public void Wrong_usage_is_exit_code_2(string sentence, params string[] arguments)
     {
         var run = HostRun.Of([], arguments);
