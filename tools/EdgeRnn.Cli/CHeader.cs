@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using EdgeRnn.Cli.Onnx;
 
 namespace EdgeRnn.Cli;
 
@@ -39,6 +38,8 @@ internal sealed class CHeader
         Line($"/* An EdgeRnn model ({SharedOptions.NameOf(model.Precision)}): {string.Join(", ", model.Layers.Select(ModelTree.NameOf))}.");
         Line("   Matrices are [rows][columns]; gates follow one another in rows, i f g o of an LSTM and r z n of a GRU.");
         Line("   normalised = (reading - mean) / deviation; real weight = scale of its row * integer. */");
+        if (model.Features is { } features)
+            Line($"/* Readings are features of sound: {features} */");
         Line($"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n");
         Define("INPUTS", model.InputSize);
         Define("LABELS", model.Labels.Count);

@@ -44,7 +44,6 @@ def read(folder, part):
 folder, path = sys.argv[1:3]
 epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 4
 torch.manual_seed(1)
-torch.set_num_threads(2)
 network = Digits()
 rows, labels = read(folder, "train")
 optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)

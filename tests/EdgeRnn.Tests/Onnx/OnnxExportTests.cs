@@ -1,3 +1,4 @@
+using EdgeRnn.Cli;
 using EdgeRnn.Cli.Onnx;
 using EdgeRnn.Onnx;
 using EdgeRnn.Onnx.Proto;

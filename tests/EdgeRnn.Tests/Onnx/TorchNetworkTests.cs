@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EdgeRnn.Cli;
 using EdgeRnn.Cli.Onnx;
 using EdgeRnn.Onnx;
 using EdgeRnn.Runtime;

@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using EdgeRnn.Decisions;
 using EdgeRnn.Format;
 using EdgeRnn.Trainer;
-using Spectre.Console;
 
 namespace EdgeRnn.Cli;
 
@@ -26,109 +24,10 @@ internal static class InspectVerb
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             terminal.Result(
                 Describe(loaded, path, selfTest, signed),
-                Facts(loaded, path, selfTest, signed), new Text(""), Layers(loaded), Inputs(loaded));
+                ModelTree.Draw(loaded, path, new FileInfo(path).Length, selfTest, signed));
             return selfTest == false ? CommandLine.Failed : CommandLine.Done;
         });
         return command;
-    }
-
-    private static Grid Facts(RnnModel model, string path, bool? selfTest, bool signed)
-    {
-        string window = model.StreamMode switch
-        {
-            StreamMode.Continuous => "continuous, an output a step",
-            StreamMode.Offline => "none: it reads whole sequences",
-            _ => $"windows of {model.Window} steps every {model.Hop}",
-        };
-        List<(string, string)> facts =
-        [
-            ("model", path),
-            ("file", $"{Figures.Bytes(new FileInfo(path).Length)}, CRC-32C {model.Checksum:x8}, "
-                + $"format {model.FormatVersion}, numeric version {RnnModel.CurrentNumericVersion}"),
-            ("precision", SharedOptions.NameOf(model.Precision)),
-            ("parameters", Figures.Count(model.Layers.Sum(Parameters))),
-            ("stream", model.SampleRateHz > 0 ? $"{window}, {model.SampleRateHz} steps a second" : window),
-            (model.OutputKind == OutputKind.Values ? "values" : "labels", string.Join(", ", model.Labels)),
-        ];
-        if (model.Features is { } features)
-            facts.Add(("features", features.ToString()));
-        if (model.Decision != DecisionRules.None)
-            facts.Add(("decisions", model.Decision.ToText(model.Labels)));
-        if (model.Pooling != Pooling.Last)
-            facts.Add(("pooling", PoolingName(model)));
-        if (model.Training is { } t)
-        {
-            facts.Add(("trained", $"on {t.DataSet}, seed {t.Seed}, by edgernn {t.ToolVersion}"));
-            if (model.OutputKind == OutputKind.Classes)
-                facts.Add(("accuracy", $"validation {Accuracy(t.ValidationAccuracy)}, test {Accuracy(t.TestAccuracy)}"));
-        }
-
-        facts.Add(("self-test", selfTest switch
-        {
-            true => "passed",
-            false => "FAILED: this machine computes other bits than the one that wrote the model",
-            null => "none",
-        }));
-        if (signed)
-            facts.Add(("signature", "Ed25519; a host with --trust checks whose it is"));
-        return Terminal.Facts(facts);
-    }
-
-    private static string PoolingName(RnnModel model) =>
-        System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(model.Pooling.ToString());
-
-    private static string Accuracy(float value) => Figures.Percent(value > 0 ? value : null);
-
-    private static Table Layers(RnnModel model)
-    {
-        var table = Numbers("layer", "shape", "parameters", "bytes", "weight scales", "signals");
-        foreach (var layer in model.Layers)
-        {
-            table.AddRow(
-                Kind(layer),
-                $"{layer.InputSize} -> {layer.Outputs}",
-                Figures.Count(Parameters(layer)),
-                Figures.Count(Tensors(layer).Sum(t => t.Tensor.Data.Length + t.Tensor.ScaleData.Length)),
-                Range([.. Tensors(layer).SelectMany(t => t.Tensor.Scales.ToArray())]),
-                Signals(model, layer));
-        }
-
-        return table;
-    }
-
-    /// <summary>A table whose first column are names, and the others numbers.</summary>
-    private static Table Numbers(params string[] columns)
-    {
-        var table = new Table().SimpleBorder();
-        foreach (string column in columns)
-            table.AddColumn(column, c => c.Alignment(column == columns[0] ? Justify.Left : Justify.Right));
-        return table;
-    }
-
-    private static string Signals(RnnModel model, RnnLayer layer)
-    {
-        if (model.Precision == Precision.Float32)
-            return "float32";
-        string cell = layer.Kind == LayerKind.Lstm
-            ? $", cell Q{15 - layer.CellFractionBits}.{layer.CellFractionBits}"
-            : "";
-        return $"in {Figures.Short(layer.InputScale)}{cell}";
-    }
-
-    private static Table Inputs(RnnModel model)
-    {
-        const int Most = 12;
-        var table = Numbers("channel", "mean", "deviation");
-        for (int c = 0; c < Math.Min(Most, model.InputSize); c++)
-        {
-            string name = model.Channels.Count > 0 ? model.Channels[c] : c.ToString(CultureInfo.InvariantCulture);
-            table.AddRow(
-                Markup.Escape(name), Figures.Short(model.Mean.Floats[c]), Figures.Short(model.Deviation.Floats[c]));
-        }
-
-        if (model.InputSize > Most)
-            table.AddRow($"and {model.InputSize - Most} more");
-        return table;
     }
 
     private static JsonObject Describe(RnnModel model, string path, bool? selfTest, bool signed) => new()
@@ -139,7 +38,8 @@ internal static class InspectVerb
         ["format_version"] = model.FormatVersion,
         ["numeric_version"] = RnnModel.CurrentNumericVersion,
         ["precision"] = SharedOptions.NameOf(model.Precision),
-        ["parameters"] = model.Layers.Sum(Parameters),
+        ["parameters"] = model.Layers.Sum(ModelTree.Parameters),
+        ["multiply_adds"] = model.Layers.Sum(ModelTree.MultiplyAdds),
         ["layers"] = new JsonArray([.. model.Layers.Select(Describe)]),
         ["labels"] = new JsonArray([.. model.Labels.Select(l => JsonValue.Create(l))]),
         ["channels"] = new JsonArray([.. model.Channels.Select(c => JsonValue.Create(c))]),
@@ -152,7 +52,7 @@ internal static class InspectVerb
         ["hop"] = model.Hop,
         ["decide"] = model.Decision.ToText(model.Labels),
         ["output"] = SharedOptions.NameOf(model.OutputKind),
-        ["pooling"] = PoolingName(model),
+        ["pooling"] = ModelTree.NameOf(model.Pooling),
         ["training"] = model.Training is not { } t ? null : new JsonObject
         {
             ["data_set"] = t.DataSet,
@@ -170,16 +70,18 @@ internal static class InspectVerb
         ["kind"] = Kind(layer),
         ["input_size"] = layer.InputSize,
         ["units"] = layer.Units,
-        ["parameters"] = Parameters(layer),
+        ["parameters"] = ModelTree.Parameters(layer),
+        ["bytes"] = ModelTree.Bytes(layer),
+        ["multiply_adds"] = ModelTree.MultiplyAdds(layer),
         ["input_scale"] = layer.InputScale,
         ["output_scale"] = layer.OutputScale,
         ["cell_fraction_bits"] = layer.CellFractionBits,
-        ["tensors"] = new JsonArray([.. Tensors(layer).Select(t => new JsonObject
+        ["tensors"] = new JsonArray([.. ModelTree.Tensors(layer).Select(t => new JsonObject
         {
             ["name"] = t.Name,
             ["type"] = t.Tensor.Type.ToString().ToLowerInvariant(),
             ["shape"] = new JsonArray(t.Tensor.Rows, t.Tensor.Columns),
-            ["bytes"] = t.Tensor.Data.Length + t.Tensor.ScaleData.Length,
+            ["bytes"] = ModelTree.Bytes(t.Tensor),
             ["smallest_scale"] = t.Tensor.Scales.Length > 0 ? t.Tensor.Scales.ToArray().Min() : null,
             ["largest_scale"] = t.Tensor.Scales.Length > 0 ? t.Tensor.Scales.ToArray().Max() : null,
         })]),
@@ -196,21 +98,4 @@ internal static class InspectVerb
         };
         return kind + direction + (layer.Variant is null ? "" : ":variant") + (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
     }
-
-    private static IEnumerable<(string Name, Tensor Tensor)> Tensors(RnnLayer layer)
-    {
-        (string, Tensor?)[] all =
-        [
-            ("weight_ih", layer.WeightIh),
-            ("weight_hh", layer.WeightHh),
-            ("bias_ih", layer.BiasIh),
-            ("bias_hh", layer.BiasHh),
-        ];
-        return all.Where(t => t.Item2 is not null).Select(t => (t.Item1, t.Item2!));
-    }
-
-    private static int Parameters(RnnLayer layer) => Tensors(layer).Sum(t => t.Tensor.Rows * t.Tensor.Columns);
-
-    private static string Range(float[] scales) =>
-        scales.Length == 0 ? "none" : $"{scales.Min():G2} to {scales.Max():G2}";
 }

@@ -150,6 +150,8 @@ public static class OnnxExport
             graph.Metadata("channels", JsonSerializer.Serialize(model.Channels, Plain));
         if (model.SampleRateHz > 0)
             graph.Metadata("sample_rate_hz", model.SampleRateHz.ToString(CultureInfo.InvariantCulture));
+        if (model.Features is { } features)
+            graph.Metadata("features", features.ToString());
         if (model.StreamMode == StreamMode.Window)
         {
             graph.Metadata("window", model.Window.ToString(CultureInfo.InvariantCulture));

@@ -42,20 +42,24 @@ internal sealed class GraphTracer
     /// <summary>The value of a name, after all nodes it needs were computed.</summary>
     public Value Trace(string name)
     {
-        // Depth first with a stack of its own: a chain of nodes may be longer than the stack of a thread.
-        var open = new Stack<NodeProto>();
+        // Depth first with a stack of its own: a chain of nodes may be longer than the stack of a thread. Each node is there
+        // with how many of its inputs have values, so that none is looked at twice.
+        var open = new Stack<(NodeProto Node, int Known)>();
         var isOpen = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
         Require(name, null);
-        while (open.TryPeek(out var node))
+        while (open.TryPop(out var top))
         {
-            string? missing = node.Input.FirstOrDefault(input => input.Length > 0 && !_values.ContainsKey(input));
-            if (missing is not null)
+            var (node, known) = top;
+            while (known < node.Input.Count && (node.Input[known].Length == 0 || _values.ContainsKey(node.Input[known])))
+                known++;
+            if (known < node.Input.Count)
             {
-                Require(missing, node);
+                open.Push((node, known));
+                Require(node.Input[known], node);
                 continue;
             }
             Compute(node);
-            isOpen.Remove(open.Pop());
+            isOpen.Remove(node);
         }
         return _values[name];
 
@@ -72,7 +76,7 @@ internal sealed class GraphTracer
                 throw Refuse(reader, $"nothing gives its input '{wanted}'");
             if (!isOpen.Add(producer))
                 throw Refuse(producer, "it reads its own result: the graph has a cycle");
-            open.Push(producer);
+            open.Push((producer, 0));
         }
     }
 
