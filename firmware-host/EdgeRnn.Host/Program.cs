@@ -110,19 +110,22 @@ static Port? OpenPort(HostOptions options, out string? error) =>
 
 static LineReceiver? MakeLine(HostOptions options, RnnModel model, Port port, HmacAuthenticator? key, out string? error)
 {
-    bool isSound = options.Input == InputFormat.Pcm;
-    error = isSound == model.Features is not null ? null
-        : isSound ? $"the model reads {model.InputSize} channels of a sensor, and no sound; give another model, or leave pcm out"
-        : $"the model hears sound ({model.Features}); give --input pcm, or --wav FILE";
+    error = model.Features is { } heard
+        ? options.Input == InputFormat.Text
+            ? $"the model hears sound ({heard}), which text does not carry; give --input pcm or frames, or --wav FILE" : null
+        : options.Input == InputFormat.Pcm
+            ? $"the model reads {model.InputSize} channels of a sensor, and no sound; give another model, or leave pcm out" : null;
     if (error is not null)
         return null;
-    if (model.Features is { } features)
-        return new PcmReceiver(features, port is WavPort wav
+    return (options.Input, model.Features) switch
+    {
+        (InputFormat.Pcm, { } features) => new PcmReceiver(features, port is WavPort wav
             ? wav.Format
-            : new(SampleFormat.Int16, options.SoundChannels, options.Rate ?? features.SampleRateHz));
-    return options.Input == InputFormat.Text
-        ? new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels)
-        : new FrameReceiver(model.InputSize, key);
+            : new(SampleFormat.Int16, options.SoundChannels, options.Rate ?? features.SampleRateHz)),
+        (_, { } features) => new SoundFrameReceiver(features, key),
+        (InputFormat.Text, _) => new TextReceiver(model.InputSize, port.JoinsMidway, model.Channels),
+        _ => new FrameReceiver(model.InputSize, key),
+    };
 }
 
 static string VersionText()

@@ -31,7 +31,7 @@ public abstract class LineReceiver
     private protected LineReceiver(int channels) => _readings = new float[channels];
 
     /// <summary>What became of the readings so far.</summary>
-    public LineCounts Counts { get; } = new();
+    public virtual LineCounts Counts { get; } = new();
 
     /// <summary>The last reading, one value a channel in real units.</summary>
     public ReadOnlySpan<float> Readings => _readings;

@@ -49,7 +49,7 @@ public sealed class HostSoundTests : IDisposable
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"]), "the header promises");
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["b.wav"]), "its sample rate is 11025 Hz");
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["c.wav"]), "cannot be read");
-        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-"), "the model hears sound (mfcc:6");
+        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-", "--input", "text"), "the model hears sound (mfcc:6");
         using var sensor = new ModelFile(RandomModels.Create(3, Precision.Int8, 2, "lstm:4,dense:2", 10));
         AssertFails(HostRun.Of([], "--model", sensor.Name, "--port", "-", "--input", "pcm"), "reads 2 channels of a sensor, and no sound");
     }
@@ -66,6 +66,44 @@ public sealed class HostSoundTests : IDisposable
         line.Break([1]);
         Assert.Equal(1, line.Counts.Noise);
         Assert.Equal(whole, Readings(line, bytes, 4096));
+    }
+
+    // 100 frames of 160 samples; the 31st and 32nd are lost, the 61st is damaged.
+    [Fact]
+    public void Sound_in_frames_gives_the_decisions_of_each_stretch_that_came_whole()
+    {
+        byte[] bytes = Sound(16000, 1);
+        var audio = new float[16000];
+        new AudioFormat(SampleFormat.Int16, 1, 16000).Decode(bytes, audio);
+        var descriptor = new Descriptor(
+            SampleType.Int16, [.. Enumerable.Repeat(new Channel("", "", 1 / 32768f), Spec.FrameStep)], Spec.FramesPerSecond);
+        var encoder = new FrameEncoder(descriptor);
+        var line = new List<byte>([.. encoder.EncodeDescriptor(0)]);
+        for (int i = 0; i < 100; i++)
+        {
+            byte[] frame = [.. encoder.EncodeData(audio.AsSpan(i * Spec.FrameStep, Spec.FrameStep), (uint)i * 10_000)];
+            if (i == 60)
+                frame[20] ^= 1;
+            if (i is not (30 or 31))
+                line.AddRange(frame);
+        }
+        var run = HostRun.Of([.. line], "--model", _file.Name, "--port", "-");
+        Assert.True(run.ExitCode == 0, string.Join('\n', run.Errors));
+        Assert.Contains("\"expected\":100,\"delivered\":97,\"lost\":2,\"damaged\":1,", run.Errors[^1], StringComparison.Ordinal);
+
+        var scores = new List<float>();
+        foreach (var (first, end) in ((int, int)[])[(0, 30), (32, 60), (61, 100)])
+        {
+            var stream = new StreamClassifier(new RnnSession(_file.Model));
+            float[] features = new FrontEnd(Spec, 16000).Run(audio.AsSpan(first * Spec.FrameStep, (end - first) * Spec.FrameStep));
+            foreach (float[] row in features.Chunk(Spec.Width))
+            {
+                if (stream.Step(row))
+                    scores.Add(stream.Score);
+            }
+        }
+        Assert.Equal(scores, run.Output.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle()));
+        Assert.True(scores.Count >= 6);
     }
 
     public void Dispose()
