@@ -56,7 +56,7 @@ public sealed partial class Network
     {
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(options);
-        return TrainingLoop.ActivationBytes(this, train, options);
+        return BatchShares.ActivationBytes(this, train, options);
     }
 
     /// <summary>The network as an immutable float model, ready to run, write or quantize.</summary>

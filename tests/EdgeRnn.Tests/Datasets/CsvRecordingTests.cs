@@ -68,6 +68,11 @@ public sealed class CsvRecordingTests : IDisposable
         Assert.Equal(["1 5 2 6", "3 7 4 8"], data.Sequences.Select(s => Text(s.Values)));
         Assert.Equal(["200 20", "400 40"], data.Sequences.Select(s => Text(s.Targets)));
 
+        // Windows of a single recording must be cut to be split, which is said.
+        Assert.Equal(
+            "log comes from a single recording or person, which is on both sides of the split: the accuracy there "
+            + "flatters; record more", Assert.Single(data.Split(0.5, 1).Train.Warnings));
+
         // The value to forecast may be a reading as well; what comes too late for it is dropped.
         var ahead = _folder.Load(spec + "&ahead=2&hop=1&channels=b,price");
         Assert.Equal(["5 100 6 200", "6 200 7 300"], ahead.Sequences.Select(s => Text(s.Values)));

@@ -139,7 +139,7 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         int Class(string label) => Array.BinarySearch(labels, label, StringComparer.Ordinal);
         int steps = window.Values.Length / _channels!.Length;
         int[] stepLabels = [.. window.StepLabels.ToArray().Select(Class)];
-        int label = window.Label is { } its ? Class(its) : stepLabels.LastOrDefault();
+        int label = options.Columns.Targets.Length > 0 ? 0 : window.Label is { } its ? Class(its) : stepLabels[^1];
         return new(window.Values, steps, label, window.Group) { StepLabels = stepLabels, Targets = window.Targets };
     }
 

@@ -125,10 +125,11 @@ public sealed partial record SequenceDataset
                 blocks.Add(block);
             block.Add(i, sequence.Label);
         }
+        string what = OutputKind == OutputKind.Values
+            ? $"{Name} comes from a single recording or person,"
+            : $"class {string.Join(", ", single.Select(label => Labels[label]))} of {Name} comes from a single recording or person each,";
         List<string> warnings = single.Length == 0 ? [] :
-            [$"class {string.Join(", ", single.Select(label => Labels[label]))} of {Name} comes from a single " +
-                "recording or person " +
-                "each, which is on both sides of the split: the accuracy there flatters; record more"];
+            [$"{what} which is on both sides of the split: the accuracy there flatters; record more"];
         return (blocks, warnings);
     }
 

@@ -6,13 +6,12 @@ using EdgeRnn.Trainer.Numerics;
 namespace EdgeRnn.Trainer.Training;
 
 /// <summary>
-/// One training run: batches in shares over threads, epochs compared on validation data, the best one kept.
+/// One training run: weights change batch by batch, epochs are compared on validation data, the best one is kept.
 /// </summary>
 internal sealed partial class TrainingLoop : IDisposable
 {
     // Of the random numbers that follow from a seed: 0 is for first weights.
     private const ulong ShuffleStream = 1UL << 32;
-    private const ulong DropoutStream = 2UL << 32;
     private const ulong CropStream = 4UL << 32;
 
     private readonly Network _network;
@@ -20,23 +19,14 @@ internal sealed partial class TrainingLoop : IDisposable
     private readonly SequenceDataset? _validation;
     private readonly TrainingOptions _options;
     private readonly Normalisation _normalisation;
-    private readonly ShardThreads _threads;
+    private readonly BatchShares _shares;
     private readonly ParameterUpdate _update;
-    private readonly SoftmaxLoss _loss;
     private readonly LossKind _lossKind;
-    private readonly NetworkPass[] _passes;
-    private readonly Augmenter?[] _augmenters;
-    private readonly int[][] _shares;
-    private readonly int[] _shareCounts;
-    private readonly (double Loss, int Correct)[] _results;
     private readonly int[] _order;
-    private readonly bool _equalLengths;
-    private readonly Action<int> _runShare;
     private readonly float[] _best;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<EpochResult> _epochs = [];
     private readonly List<double> _losses = [];
-    private float _gradientScale;
 
     // Where the run is: this epoch, its batches that are done, and sums over them.
     private int _epoch = 1;
@@ -49,7 +39,6 @@ internal sealed partial class TrainingLoop : IDisposable
     private int _bestEpoch;
     private double _epochBegin;
     private double _secondsBefore;
-    private Excerpt _excerpt = Excerpt.Whole;
 
     public TrainingLoop(
         Network network, SequenceDataset train, SequenceDataset? validation, Normalisation normalisation,
@@ -60,27 +49,11 @@ internal sealed partial class TrainingLoop : IDisposable
         _validation = validation;
         _options = options;
         _normalisation = normalisation;
-        var (threads, share, rows) = Shares(train, options);
-        RefuseTooLarge(train);
-        _threads = new(threads);
-        _update = new(network, options, _threads);
-        _loss = new(network.OutputSize, options.LabelSmoothing, options.ClassWeights?.For(train));
-        int steps = Math.Min(train.MaxSteps, Part(options));
+        _shares = new(network, train, normalisation, options);
+        _update = new(network, options, _shares.Threads);
         _lossKind = options.LossFor(train.OutputKind);
-        var outputs = new OutputLayout(train.EachStep, train.OutputKind == OutputKind.Values ? network.OutputSize : 0);
-        _equalLengths = train.CommonSteps > 0;
-        _passes = new NetworkPass[threads];
-        _augmenters = [.. Enumerable.Range(0, threads).Select(_ =>
-            options.Augment is { } kinds ? new Augmenter(kinds, train, normalisation, options.Seed) : null)];
-        // Each thread reserves its own memory, which the system then places near it.
-        _threads.Run(i => _passes[i] = new(
-            network, new PackedBatch(share, steps, checked((int)rows), network.InputSize, outputs), _loss));
-        _shares = [.. Enumerable.Range(0, threads).Select(_ => new int[share])];
-        _shareCounts = new int[threads];
-        _results = new (double, int)[threads];
         _order = [.. Enumerable.Range(0, train.Count)];
         _best = new float[network.ParameterCount];
-        _runShare = RunShare;
         if (options.Checkpoint is not { } path)
             return;
         _identity = Training.Checkpoint.Of(network, train, validation, options);
@@ -90,13 +63,6 @@ internal sealed partial class TrainingLoop : IDisposable
             Save();
     }
 
-    /// <summary>Bytes that <see cref="Network.Fit"/> reserves for activations and their gradients.</summary>
-    public static long ActivationBytes(Network network, SequenceDataset train, TrainingOptions options)
-    {
-        var (threads, share, rows) = Shares(train, options);
-        return threads * NetworkPass.Bytes(network, share, rows);
-    }
-
     private int Batches => (_train.Count + _options.BatchSize - 1) / _options.BatchSize;
 
     /// <summary>Seconds of the run, with those before it was resumed.</summary>
@@ -104,7 +70,7 @@ internal sealed partial class TrainingLoop : IDisposable
 
     private bool IsOutOfPatience => _options.Patience > 0 && _epochs.Count - _bestEpoch >= _options.Patience;
 
-    public void Dispose() => _threads.Dispose();
+    public void Dispose() => _shares.Dispose();
 
     public History Run(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
@@ -179,8 +145,7 @@ internal sealed partial class TrainingLoop : IDisposable
         int end = Math.Min(Batches, _batch + _options.Accumulate);
         foreach (var excerpt in Excerpts(Indices(_batch, end)))
         {
-            _excerpt = excerpt;
-            if (!TryStep(end))
+            if (!TryStep(end, excerpt))
                 return false;
         }
 
@@ -189,14 +154,15 @@ internal sealed partial class TrainingLoop : IDisposable
     }
 
     /// <summary>One change of the weights, by this part of the sequences.</summary>
-    private bool TryStep(int end)
+    private bool TryStep(int end, Excerpt excerpt)
     {
-        double weight = WeightOf(Indices(_batch, end));
-        _gradientScale = 1f / (float)weight;
+        double weight = _shares.WeightOf(Indices(_batch, end), excerpt);
         double loss = 0;
         for (int batch = _batch; batch < end; batch++)
         {
-            (double batchLoss, int batchCorrect) = RunBatch(Indices(batch, batch + 1));
+            _batchNumber++;
+            (double batchLoss, int batchCorrect) = _shares.Run(
+                Indices(batch, batch + 1), excerpt, _epoch, _batchNumber, 1f / (float)weight, _update);
             loss += batchLoss;
             _correct += batchCorrect;
         }
@@ -226,36 +192,6 @@ internal sealed partial class TrainingLoop : IDisposable
         SaveEpoch();
     }
 
-    /// <summary>Threads, the sequences of a batch that each has, and the steps these have at most.</summary>
-    private static (int Threads, int Share, long Rows) Shares(SequenceDataset train, TrainingOptions options)
-    {
-        int batch = Math.Min(options.BatchSize, train.Count);
-        int threads = Math.Min(options.Threads, batch);
-        int share = (batch + threads - 1) / threads;
-        int part = Part(options);
-        long rows = train.Sequences.Select(s => s.Steps).OrderDescending().Take(share).Sum(
-            length => (long)Math.Min(length, part));
-        return (threads, share, rows);
-    }
-
-    // The most steps of a sequence that are in one batch.
-    private static int Part(TrainingOptions options) =>
-        options.Truncate > 0 ? options.Truncate : options.Crop > 0 ? options.Crop : int.MaxValue;
-
-    // Said at once, and not by the system when the first batch touches what it cannot have.
-    private void RefuseTooLarge(SequenceDataset train)
-    {
-        long needed = ActivationBytes(_network, train, _options);
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (needed > available)
-        {
-            throw new UserException(
-                $"A batch of {Math.Min(_options.BatchSize, train.Count)} × {train.MaxSteps} steps needs "
-                + $"{needed >> 20} MB for activations, and this machine has {available >> 20} MB; use smaller batches, "
-                + "accumulating several for a step.");
-        }
-    }
-
     // Without validation data the last epoch is the one to keep.
     private static bool IsBetter(EpochResult result, EpochResult best) =>
         result.ValidationLoss is null
@@ -283,25 +219,6 @@ internal sealed partial class TrainingLoop : IDisposable
         return [.. Enumerable.Range(0, parts).Select(p => new Excerpt(p * _options.Truncate, _options.Truncate))];
     }
 
-    /// <summary>What the outputs of this part of the sequences count in the mean loss.</summary>
-    private double WeightOf(ReadOnlySpan<int> indices)
-    {
-        double sum = 0;
-        foreach (int i in indices)
-        {
-            var sequence = _train.Sequences[i];
-            (int first, int steps) = _excerpt.Of(i, sequence.Steps);
-            if (_lossKind != LossKind.CrossEntropy)
-                sum += _train.EachStep ? steps : 1;
-            else if (!_train.EachStep)
-                sum += _loss.Weight(sequence.Label);
-            else
-                sum += Weight(sequence.StepLabels.Span.Slice(first, steps));
-        }
-
-        return sum;
-    }
-
     /// <summary>Outputs of the first sequences of the epoch.</summary>
     private long OutputsOf(int sequences)
     {
@@ -311,81 +228,6 @@ internal sealed partial class TrainingLoop : IDisposable
         foreach (int i in _order.AsSpan(0, sequences))
             sum += Math.Min(_train.Sequences[i].Steps, _options.Crop > 0 ? _options.Crop : int.MaxValue);
         return sum;
-    }
-
-    private double Weight(ReadOnlySpan<int> labels)
-    {
-        double sum = 0;
-        foreach (int label in labels)
-            sum += _loss.Weight(label);
-        return sum;
-    }
-
-    private (double Loss, int Correct) RunBatch(Span<int> indices)
-    {
-        Deal(indices);
-        _batchNumber++;
-        _threads.Run(_runShare);
-        double loss = 0;
-        int correct = 0;
-        foreach (var result in _results)
-        {
-            loss += result.Loss;
-            correct += result.Correct;
-        }
-
-        return (loss, correct);
-    }
-
-    // Sequences are dealt out by falling length, so that each thread has about as many steps to do.
-    private void Deal(Span<int> indices)
-    {
-        if (!_equalLengths)
-        {
-            indices.Sort((p, q) =>
-            {
-                int byLength = _train.Sequences[q].Steps.CompareTo(_train.Sequences[p].Steps);
-                return byLength != 0 ? byLength : p.CompareTo(q);
-            });
-        }
-
-        Array.Clear(_shareCounts);
-        for (int i = 0; i < indices.Length; i++)
-        {
-            int share = i % _threads.Count;
-            _shares[share][_shareCounts[share]++] = indices[i];
-        }
-    }
-
-    private unsafe void RunShare(int share)
-    {
-        _results[share] = default;
-        if (_shareCounts[share] == 0)
-            return;
-        var pass = _passes[share];
-        var indices = _shares[share].AsSpan(0, _shareCounts[share]);
-        pass.Batch.Load(_train, indices, _normalisation, _augmenters[share], _epoch, _excerpt, _network.Targets);
-        if (pass.Batch.Sequences == 0)
-            return;
-        pass.Batch.Carries = _excerpt.First > 0;
-        if (_excerpt.First == 0)
-            pass.ForgetState();
-        if (_excerpt.First == 0 && _options.RandomStart)
-        {
-            // A run from zeros first, of which each sequence takes up what its neighbour ended with.
-            pass.Forward(null);
-            pass.KeepState(fromNeighbours: true);
-            pass.Batch.Carries = true;
-        }
-
-        ulong stream = DropoutStream + (ulong)(_batchNumber * _threads.Count + share);
-        pass.Forward(SeededRandom.Stream(_options.Seed, stream));
-        _results[share] = _lossKind == LossKind.CrossEntropy
-            ? pass.CrossEntropy(_gradientScale)
-            : (pass.Values(_lossKind, _gradientScale), 0);
-        pass.Backward(_update.Gradient(share));
-        if (_options.Truncate > 0)
-            pass.KeepState();
     }
 
     private void Report(IProgress<TrainingProgress>? progress, EpochResult? completed)
