@@ -16,7 +16,10 @@ internal static class CrossValidation
         TrainJob job, int folds, FoldsOutput? output, Terminal terminal, CancellationToken cancellation)
     {
         var data = job.Load(terminal);
-        var parts = data.Folds(folds, job.Seed).Select((fold, i) =>
+        var cuts = data.Folds(folds, job.Seed);
+        foreach (string warning in cuts.SelectMany(cut => cut.Train.Warnings.Concat(cut.Validation.Warnings)).Except(data.Warnings))
+            terminal.Say($"note: {warning}");
+        var parts = cuts.Select((fold, i) =>
             new Part($"fold {i + 1}/{folds}", fold.Train, fold.Validation));
         var scores = Run(job, data, parts, output, terminal, cancellation);
         var json = scores.Json();

@@ -20,7 +20,7 @@ internal static class ModelPart
         table.Foot(
             Html.Of($"together"), Html.Empty, Html.Empty, Html.Of($"{Shown.Count(summary.Parameters)}"),
             Html.Of($"{Shown.Count(summary.Layers.Sum(l => l.FloatBytes))}"),
-            Html.Of($"{Shown.Count(summary.Layers.Sum(l => l.Int8Bytes))}"), Html.Of($"{Shown.Count(summary.MultiplyAdds)}"));
+            Html.Of($"{Shown.Count(summary.Int8 is null ? null : summary.Layers.Sum(l => l.Int8Bytes))}"), Html.Of($"{Shown.Count(summary.MultiplyAdds)}"));
         return Html.Of($"""
             {table.ToHtml()}{Precisions(report)}
             """);

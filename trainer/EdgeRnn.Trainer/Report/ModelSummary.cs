@@ -98,8 +98,18 @@ public sealed record ModelSummary
             + (layer.WeightHh is { } hidden ? (long)hidden.Rows * hidden.Columns : 0);
         return new(
             layer.Directions == 2 ? $"{kind}, both ways" : kind, layer.InputSize, layer.Outputs,
-            Tensors(layer).Sum(t => (long)t.Tensor.Rows * t.Tensor.Columns),
+            Tensors(layer).Sum(t => (long)t.Tensor.Rows * t.Tensor.Columns) - Untrained(layer),
             Bytes(layer), int8 is null ? null : Bytes(int8), products);
+    }
+
+    // A GRU's bias_hh is 0 for r and z, where training has bias_ih alone.
+    private static long Untrained(RnnLayer layer)
+    {
+        int gates = 3 * layer.Units, fixedRows = 2 * layer.Units;
+        return layer is { Kind: LayerKind.Gru, BiasHh: { } bias }
+            && !bias.Floats.ToArray().Where((x, i) => i % gates < fixedRows && x != 0).Any()
+                ? fixedRows * layer.Directions
+                : 0;
     }
 
     private static long Bytes(RnnLayer layer) =>

@@ -58,8 +58,8 @@ public static class ReportPage
         string floatStep = $"float32: {Shown.Microseconds(summary.FloatMicroseconds)}";
         return Page.Figures(
             (name, shown.FloatFigure, report.AreValues ? ValuesPart.Range(shown.Float) : Interval(shown.Float)),
-            ($"{shown.Measure}, int8 weights", shown.Int8Figure, "by the board's own arithmetic"),
-            ("Model file, int8", $"{Shown.Count(summary.Int8Bytes)} B", $"float32: {Shown.Count(summary.FloatBytes)} B"),
+            ($"{shown.Measure}, int8 weights", shown.Int8Figure, summary.Int8 is null ? "there is none" : "by the board's own arithmetic"),
+            ("Model file, int8", summary.Int8Bytes is { } bytes ? $"{Shown.Count(bytes)} B" : "–", $"float32: {Shown.Count(summary.FloatBytes)} B"),
             ("A step, int8", step, floatStep),
             ("Parameters", Shown.Count(summary.Parameters), $"{Shown.Count(summary.MultiplyAdds)} multiply-adds a step"),
             ("Trained in", Shown.Time(seconds), $"{Shown.Count((long)median.Average())} sequences a second"));
@@ -140,7 +140,8 @@ public static class ReportPage
     {
         bool areValues = report.AreValues;
         double Score(FoldResult fold) => areValues ? fold.Evaluation.Loss : fold.Evaluation.Accuracy;
-        string Figure(double score) => areValues ? Shown.Short(score) : Shown.Percent(score);
+        // As many decimals in each row, so that the bars begin below one another.
+        string Figure(double score) => areValues ? FormattableString.Invariant($"{score:0.0000}") : Shown.Percent(score);
         var (mean, deviation) = Metrics.Spread([.. report.Folds.Select(Score)]);
         var worst = areValues ? report.Folds.MaxBy(Score)! : report.Folds.MinBy(Score)!;
         double whole = areValues ? Math.Max(Score(worst), double.Epsilon) : 1;
@@ -148,7 +149,7 @@ public static class ReportPage
         var table = new HtmlTable($"The {measure} of each network on what it never saw", "held out", "sequences", measure);
         foreach (var fold in report.Folds)
             table.Row(Html.Of($"{fold.Name}"), Html.Of($"{Shown.Count(fold.Samples)}"), Bar(Score(fold) / whole, Figure(Score(fold))));
-        string spread = areValues ? Shown.Short(deviation) : FormattableString.Invariant($"{100 * deviation:0.00}");
+        string spread = areValues ? Figure(deviation) : FormattableString.Invariant($"{100 * deviation:0.00}");
         table.Foot(
             Html.Of($"mean ± deviation"), Html.Of($"{Shown.Count(report.Folds.Sum(f => f.Samples))}"),
             Html.Of($"{Figure(mean)} ± {spread}"));
@@ -230,7 +231,7 @@ public static class ReportPage
         AddMeans(table, classes, report.Shown.Float);
         var whole = isLong ? Page.Details($"All {labels.Count} classes", Table("All classes", all).ToHtml()) : Html.Empty;
         return Html.Of($"""
-            <p>{Where(report)}. Precision: of what was given a name, the part that has it. Recall: of what has a name, the part that was given it. F1: their harmonic mean. Support: sequences that have it.</p>
+            <p>{Where(report)}. Precision: of what was given a name, the part that has it. Recall: of what has a name, the part that was given it. F1: their harmonic mean. Support: how many have it.</p>
             {table.ToHtml()}{whole}
             """);
     }
@@ -267,7 +268,8 @@ public static class ReportPage
         var ordered = report.AreValues
             ? predictions.OrderByDescending(p => ValuesPart.Worst(model, p).Off)
             : predictions.Where(p => p.Predicted != p.Label).OrderByDescending(p => p.Scores[p.Predicted]);
-        var worst = ordered.ThenBy(p => p.Index).Take(MistakesShown).ToList();
+        // Where steps have outputs, those beside one another tell the same.
+        var worst = ordered.ThenBy(p => p.Index).DistinctBy(p => p.Index).Take(MistakesShown).ToList();
         string which = report.AreValues ? "the values that are furthest off" : "what the network was most sure of, and wrong";
         if (worst.Count == 0)
             return Html.Of($"<p>{Where(report)}: there are none.</p>");

@@ -8,7 +8,9 @@ namespace EdgeRnn.Trainer.Report;
 /// <summary>Times steps of models, all in turns, so that whatever else the machine does meets all alike.</summary>
 public static class StepTimer
 {
-    private const int StepsOfABlock = 20, LeastBlocks = 5, WarmRounds = 6, LastRounds = 3, WarmBlocks = 40;
+    private const int StepsOfABlock = 20, LeastBlocks = 5, WarmRounds = 6, PatientRounds = 4, MostRounds = 20;
+    private const int WarmBlocks = 40;
+    private const double Faster = 0.95;
     private static readonly TimeSpan ForEach = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan LongestRound = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(110);
@@ -22,16 +24,20 @@ public static class StepTimer
     /// <summary>
     /// Microseconds a step of each model: the best of many short blocks, so that neither other programs nor code that is
     /// compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer, after rounds that the
-    /// compiler needs: it goes over code up to three times, each after a pause, and training has it busy until its end.
+    /// compiler needs: it goes over code up to three times, each after a pause that is the longer the busier the machine is,
+    /// so they go on until none has made a model faster for a while.
     /// </summary>
     /// <param name="models">Models of any precision.</param>
     public static IReadOnlyList<double> Microseconds(IReadOnlyList<RnnModel> models)
     {
         ArgumentNullException.ThrowIfNull(models);
         Contestant[] contestants = [.. models.Select(model => new Contestant(model))];
-        for (int round = 0; round < LastRounds; round++)
+        int sinceFaster = 0;
+        for (int round = 0; round < MostRounds && sinceFaster < PatientRounds; round++)
         {
+            double[] before = [.. contestants.Select(c => c.Best)];
             RunRound(contestants);
+            sinceFaster = contestants.Zip(before).Any(c => c.First.Best < Faster * c.Second) ? 0 : sinceFaster + 1;
             Thread.Sleep(CompilerPause);
         }
 
