@@ -14,6 +14,8 @@ internal readonly record struct Product(Projection Weights, Signal? X, Signal? H
 /// <summary>One layer of one stream: packed weights that all streams share, and a state of its own.</summary>
 internal abstract class Cell(RnnLayer layer, Precision precision)
 {
+    private bool _descending = true;
+
     public RnnLayer Layer { get; } = layer;
 
     /// <summary>What the layer gives the next one.   [units]</summary>
@@ -31,14 +33,22 @@ internal abstract class Cell(RnnLayer layer, Precision precision)
     /// <summary>What is remembered from step to step beside <see cref="Hidden"/>: c of an LSTM, h of a GRU.</summary>
     protected virtual Span<byte> MemoryBytes => default;
 
-    /// <summary>The products of a step, in order.</summary>
+    /// <summary>The products of a step, none of which needs another.</summary>
     protected Product[] Products { get; init; } = [];
 
-    /// <summary>Advances by one step: the products, then <see cref="Update"/>.</summary>
+    /// <summary>
+    /// Advances by one step: the products, then <see cref="Update"/>. Every other step reads the weights in the other
+    /// direction, first those that the step before read last.
+    /// </summary>
     public unsafe void Step(Signal x)
     {
-        foreach (ref readonly var product in Products.AsSpan())
-            product.Weights.Multiply(product.X ?? x, product.H, product.Sums.Pointer);
+        _descending = !_descending;
+        var products = Products;
+        for (int i = 0; i < products.Length; i++)
+        {
+            ref readonly var product = ref products[_descending ? products.Length - 1 - i : i];
+            product.Weights.Multiply(product.X ?? x, product.H, product.Sums.Pointer, descending: _descending);
+        }
         Update();
     }
 

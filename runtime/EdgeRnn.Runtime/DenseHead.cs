@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using EdgeRnn.Quantization;
 using EdgeRnn.Runtime.Kernels;
 
@@ -78,8 +79,11 @@ internal sealed unsafe class DenseHead<T>(RnnLayer layer, Projection weights, bo
     // exp(-80) = 2e-35 is no score, and its exponent is far from where single precision ends.
     private const float Floor = -80f;
 
-    private readonly AlignedBuffer<float> _logits = weights.NewResult();
+    private readonly AlignedBuffer<float> _logits = NewLimits(weights, layer.Units);
     private readonly AlignedBuffer<float> _powers = weights.NewResult();
+
+    // None for labels; beyond them so low that nothing is the largest, nor adds to a sum of at least 1.
+    private readonly AlignedBuffer<float> _limits = NewLimits(weights, layer.Units);
 
     public override ReadOnlySpan<float> Logits => _logits.Span[..Layer.Units];
 
@@ -88,51 +92,62 @@ internal sealed unsafe class DenseHead<T>(RnnLayer layer, Projection weights, bo
         int labels = Layer.Units;
         float* logits = _logits.Pointer, powers = _powers.Pointer;
         weights.Multiply(x, null, logits);
-        if (rounds)
+        for (int i = 0; i < labels; i += T.Count)
         {
-            for (int i = 0; i < labels; i += T.Count)
-                Logit(T.Load(logits + i)).Store(logits + i);
+            var logit = rounds ? Logit(T.Load(logits + i)) : T.Load(logits + i);
+            T.Min(logit, T.Load(_limits.Pointer + i)).Store(logits + i);
         }
 
         // score = exp(logit - largest) / Σ exp(logit - largest)
-        float largest = logits[0];
-        for (int i = 1; i < labels; i++)
-            largest = float.MaxNative(largest, logits[i]);
+        var largest = T.All(Largest(logits, labels));
         for (int i = 0; i < labels; i += T.Count)
-            Activations.Exp(FixedPoint.Clamp(T.Load(logits + i) - T.All(largest), Floor, 0f)).Store(powers + i);
+            Activations.Exp(FixedPoint.Clamp(T.Load(logits + i) - largest, Floor, 0f)).Store(powers + i);
         var sum = T.All(Sum(powers, labels));
-        fixed (float* target = scores)
+        for (int i = 0; i < labels; i += T.Count)
+            (T.Load(powers + i) / sum).Store(powers + i);
+        Copy(powers, scores);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(float* x, int count)
+    {
+        var largest = Vector128.Load(x);
+        for (int i = 4; i < count; i += 4)
+            largest = Vector128.MaxNative(largest, Vector128.Load(x + i));
+        largest = Vector128.MaxNative(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
+        return float.MaxNative(largest[0], largest[1]);
+    }
+
+    // Four sums, of every fourth number each, and then their sum.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum(float* x, int count)
+    {
+        var sums = Vector128.Load(x);
+        for (int i = 4; i < count; i += 4)
+            sums += Vector128.Load(x + i);
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+
+    // A copy by the library may run code compiled for older vector instructions, which costs as much as the whole head.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(float* x, Span<float> target)
+    {
+        fixed (float* y = target)
         {
             int i = 0;
-            for (; i + T.Count <= labels; i += T.Count)
-                (T.Load(powers + i) / sum).Store(target + i);
-            (T.Load(powers + i) / sum).Store(powers + i);
-            // A copy by the library may run code compiled for older vector instructions, which costs as much as the
-            // whole head.
-            for (; i < labels; i++)
-                target[i] = powers[i];
+            for (; i + 4 <= target.Length; i += 4)
+                Vector128.Load(x + i).Store(y + i);
+            for (; i < target.Length; i++)
+                y[i] = x[i];
         }
     }
 
-    // Four sums, of every fourth number each, and then their sum: four additions at a time are as quick as one.
-    private static float Sum(float* x, int count)
+    private static AlignedBuffer<float> NewLimits(Projection weights, int labels)
     {
-        float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-        int i = 0;
-        for (; i + 4 <= count; i += 4)
-        {
-            s0 += x[i];
-            s1 += x[i + 1];
-            s2 += x[i + 2];
-            s3 += x[i + 3];
-        }
-        if (i < count)
-            s0 += x[i];
-        if (i + 1 < count)
-            s1 += x[i + 1];
-        if (i + 2 < count)
-            s2 += x[i + 2];
-        return (s0 + s1) + (s2 + s3);
+        var limits = weights.NewResult();
+        limits.Span.Fill(float.MinValue);
+        limits.Span[..labels].Fill(float.MaxValue);
+        return limits;
     }
 
     public override DenseHead Clone() => new DenseHead<T>(Layer, weights, rounds);

@@ -17,7 +17,7 @@ internal sealed unsafe class Projection
     private readonly Packed _w, _u;
     private readonly int _paddedRows;
     private readonly AlignedBuffer<float> _bias;
-    private readonly int _rowsAtATime;
+    private readonly int _blocksAtATime;
 
     private Projection(
         Packing packing, Precision precision, RnnLayer layer, Weights w, Weights? u, Tensor? bias, Tensor? secondBias)
@@ -26,15 +26,15 @@ internal sealed unsafe class Projection
         _precision = precision;
         _w = w.Pack(_kernel, precision, layer);
         _u = u?.Pack(_kernel, precision, layer) ?? default;
-        _paddedRows = _w.PaddedRows;
+        _paddedRows = _w.Matrix.PaddedRows;
         _bias = new(_paddedRows);
         for (int r = 0; r < w.Rows; r++)
         {
             int row = w.FirstRow + r;
             _bias.Span[r] = (At(bias, row) + At(secondBias, row)) * UnitOf(precision, layer, row);
         }
-        long rowBytes = w.RowBytes + (u?.RowBytes ?? 0);
-        _rowsAtATime = (int)Math.Max(1, NearBytes / rowBytes / Kernel.LargestBlock) * Kernel.LargestBlock;
+        long blockBytes = (w.RowBytes + (u?.RowBytes ?? 0)) * _w.Matrix.Block(0).Rows;
+        _blocksAtATime = (int)Math.Max(1, NearBytes / blockBytes);
     }
 
     /// <summary>
@@ -80,8 +80,9 @@ internal sealed unsafe class Projection
     /// <param name="h">[columns of U], or null without U.</param>
     /// <param name="y">[rows], and padding.</param>
     /// <param name="addend">What takes the place of b, or null.   [rows]</param>
-    public void Multiply(Signal x, Signal? h, float* y, float* addend = null) =>
-        Multiply(x, h, y, addend == null ? _bias.Pointer : addend, 0, _paddedRows);
+    /// <param name="descending">Whether to take the rows from the last to the first.</param>
+    public void Multiply(Signal x, Signal? h, float* y, float* addend = null, bool descending = false) =>
+        Multiply(x, h, y, addend == null ? _bias.Pointer : addend, Blocks.Of(_w.Matrix, descending));
 
     /// <summary>
     /// The same product of many streams, as many rows at a time as stay in the nearest cache: each weight comes from
@@ -89,34 +90,24 @@ internal sealed unsafe class Projection
     /// </summary>
     public void Multiply(ReadOnlySpan<Product> streams)
     {
-        for (int first = 0; first < _paddedRows; first += _rowsAtATime)
+        int blocks = _w.Matrix.BlockCount;
+        for (int first = 0; first < blocks; first += _blocksAtATime)
         {
-            int end = Math.Min(first + _rowsAtATime, _paddedRows);
+            var part = new Blocks(first, Math.Min(first + _blocksAtATime, blocks));
             foreach (ref readonly var stream in streams)
-                Multiply(stream.X!, stream.H, stream.Sums.Pointer, _bias.Pointer, first, end);
+                Multiply(stream.X!, stream.H, stream.Sums.Pointer, _bias.Pointer, part);
         }
     }
 
-    private void Multiply(Signal x, Signal? h, float* y, float* addend, int first, int end)
+    private void Multiply(Signal x, Signal? h, float* y, float* addend, Blocks blocks)
     {
+        var right = h ?? x;
         if (_precision == Precision.Int8)
-        {
-            _kernel.MultiplyAdd(_w.Int8s!, x.Int8s, addend, y, first, end);
-            if (h is not null)
-                _kernel.MultiplyAdd(_u.Int8s!, h.Int8s, y, y, first, end);
-        }
+            _kernel.MultiplyAdd(_w.Int8s!, x.Int8s, _u.Int8s, right.Int8s, addend, y, blocks);
         else if (_precision == Precision.Int8x16)
-        {
-            _kernel.MultiplyAdd(_w.Int8s!, x.Int16s, addend, y, first, end);
-            if (h is not null)
-                _kernel.MultiplyAdd(_u.Int8s!, h.Int16s, y, y, first, end);
-        }
+            _kernel.MultiplyAdd(_w.Int8s!, x.Int16s, _u.Int8s, right.Int16s, addend, y, blocks);
         else
-        {
-            _kernel.MultiplyAdd(_w.Floats!, x.Floats, addend, y, first, end);
-            if (h is not null)
-                _kernel.MultiplyAdd(_u.Floats!, h.Floats, y, y, first, end);
-        }
+            _kernel.MultiplyAdd(_w.Floats!, x.Floats, _u.Floats, right.Floats, addend, y, blocks);
     }
 
     // What a quantized session rounds next: t of tanh(t) and σ(2t) to Q3.12, a linear result to integers of its own
@@ -136,7 +127,7 @@ internal sealed unsafe class Projection
     /// <summary>One of the two, of the model's precision.</summary>
     private readonly record struct Packed(FloatMatrix? Floats, Int8Matrix? Int8s)
     {
-        public int PaddedRows => Floats?.PaddedRows ?? Int8s!.PaddedRows;
+        public PackedMatrix Matrix => (PackedMatrix?)Floats ?? Int8s!;
     }
 
     /// <summary>Some rows of a tensor, with the real input per integer that they multiply.</summary>
@@ -180,7 +171,7 @@ internal sealed class Packing(Kernel kernel)
     public Kernel KernelFor(Precision precision, int rows, int columns, int moreColumns)
     {
         bool isFloat = precision == Precision.Float32;
-        int block = isFloat ? Kernel.NarrowFloatRows : Kernel.NarrowRows;
+        int block = Kernel.BlockRows(precision).Narrow;
         int group = isFloat ? 1 : Kernel.GroupColumns(precision);
         int bytes = isFloat ? sizeof(float) : sizeof(sbyte);
         long padded = (rows + block - 1) / block * block * (long)(Padded(columns) + Padded(moreColumns));

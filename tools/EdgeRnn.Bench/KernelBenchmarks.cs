@@ -52,15 +52,18 @@ public unsafe class KernelBenchmarks
     /// <summary>int8 weights and inputs.</summary>
     [Benchmark]
     public void Int8() =>
-        _kernel!.MultiplyAdd(_quads!, _int8s!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _quads!.PaddedRows);
+        _kernel!.MultiplyAdd(
+        _quads!, _int8s!.Pointer, null, null, _addend!.Pointer, _results!.Pointer, Blocks.Of(_quads!));
 
     /// <summary>int8 weights, int16 inputs.</summary>
     [Benchmark]
     public void Int8x16() =>
-        _kernel!.MultiplyAdd(_pairs!, _int16s!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _pairs!.PaddedRows);
+        _kernel!.MultiplyAdd(
+        _pairs!, _int16s!.Pointer, null, null, _addend!.Pointer, _results!.Pointer, Blocks.Of(_pairs!));
 
     /// <summary>float32 weights and inputs.</summary>
     [Benchmark]
     public void Float32() =>
-        _kernel!.MultiplyAdd(_floats!, _reals!.Pointer, _addend!.Pointer, _results!.Pointer, 0, _floats!.PaddedRows);
+        _kernel!.MultiplyAdd(
+        _floats!, _reals!.Pointer, null, null, _addend!.Pointer, _results!.Pointer, Blocks.Of(_floats!));
 }

@@ -36,57 +36,73 @@ internal unsafe interface ITileProduct<TInputs>
 internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
     where TProduct : struct, ITileProduct<TInputs>
 {
-    internal sealed override int WideRows => 64;
-
-    internal sealed override void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end)
+    internal sealed override void MultiplyAdd(
+        Int8Matrix w, sbyte* x, Int8Matrix? u, sbyte* h, float* addend, float* y, Blocks blocks)
     {
-        int quads = w.Groups, row = first;
-        sbyte* weights = w.Weights + (nint)first * 4 * quads;
-        float* scale = w.Scale;
-        for (; row + 64 <= end; row += 64, weights += 64 * 4 * quads)
-            WideBlock(weights, x, quads, scale + row, addend + row, y + row);
-        for (; row < end; row += 16, weights += 16 * 4 * quads)
-            NarrowBlock(weights, x, quads, scale + row, addend + row, y + row);
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            var (row, rows) = w.Block(b);
+            if (rows == 64)
+                WideBlock(row, w, x, u, h, addend + row, y + row);
+            else
+            {
+                NarrowBlock(row, w, x, addend + row, y + row);
+                if (u is not null)
+                    NarrowBlock(row, u, h, y + row, y + row);
+            }
+        }
     }
 
-    // w [quads, 64, 4], four quads a turn
-    private static void WideBlock(sbyte* w, sbyte* x, int quads, float* scale, float* addend, float* y)
+    // W [quads, 64, 4] and x, and then U and h; four quads a turn
+    private static void WideBlock(
+        int row, Int8Matrix matrix, sbyte* x, Int8Matrix? next, sbyte* nextX, float* addend, float* y)
     {
-        Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
-        Vector128<int> s4 = default, s5 = default, s6 = default, s7 = default;
-        Vector128<int> s8 = default, s9 = default, s10 = default, s11 = default;
-        Vector128<int> s12 = default, s13 = default, s14 = default, s15 = default;
-        sbyte* end = x + 4 * quads;
-        for (; x + 16 <= end; x += 16, w += 1024)
+        while (true)
         {
-            var xs = Vector128.Load(x);
-            Add(TProduct.Select(xs, 0, 0, 1), w, 0,
-                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
-                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
-            Add(TProduct.Select(xs, 1, 2, 3), w, 256,
-                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
-                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
-            Add(TProduct.Select(xs, 2, 4, 5), w, 512,
-                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
-                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
-            Add(TProduct.Select(xs, 3, 6, 7), w, 768,
-                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
-                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            sbyte* w = matrix.Weights + (nint)row * 4 * matrix.Groups;
+            float* scale = matrix.Scale + row;
+            Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
+            Vector128<int> s4 = default, s5 = default, s6 = default, s7 = default;
+            Vector128<int> s8 = default, s9 = default, s10 = default, s11 = default;
+            Vector128<int> s12 = default, s13 = default, s14 = default, s15 = default;
+            sbyte* end = x + 4 * matrix.Groups;
+            for (; x + 16 <= end; x += 16, w += 1024)
+            {
+                var xs = Vector128.Load(x);
+                Add(TProduct.Select(xs, 0, 0, 1), w, 0,
+                    ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                    ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+                Add(TProduct.Select(xs, 1, 2, 3), w, 256,
+                    ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                    ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+                Add(TProduct.Select(xs, 2, 4, 5), w, 512,
+                    ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                    ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+                Add(TProduct.Select(xs, 3, 6, 7), w, 768,
+                    ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                    ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            }
+            for (; x < end; x += 4, w += 256)
+            {
+                Add(TProduct.Spread(x), w, 0,
+                    ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
+                    ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
+            }
+            Scale(s0, s1, scale, addend, y, 0);
+            Scale(s2, s3, scale, addend, y, 8);
+            Scale(s4, s5, scale, addend, y, 16);
+            Scale(s6, s7, scale, addend, y, 24);
+            Scale(s8, s9, scale, addend, y, 32);
+            Scale(s10, s11, scale, addend, y, 40);
+            Scale(s12, s13, scale, addend, y, 48);
+            Scale(s14, s15, scale, addend, y, 56);
+            if (next is null)
+                return;
+            matrix = next;
+            x = nextX;
+            addend = y;
+            next = null;
         }
-        for (; x < end; x += 4, w += 256)
-        {
-            Add(TProduct.Spread(x), w, 0,
-                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7,
-                ref s8, ref s9, ref s10, ref s11, ref s12, ref s13, ref s14, ref s15);
-        }
-        Scale(s0, s1, scale, addend, y, 0);
-        Scale(s2, s3, scale, addend, y, 8);
-        Scale(s4, s5, scale, addend, y, 16);
-        Scale(s6, s7, scale, addend, y, 24);
-        Scale(s8, s9, scale, addend, y, 32);
-        Scale(s10, s11, scale, addend, y, 40);
-        Scale(s12, s13, scale, addend, y, 48);
-        Scale(s14, s15, scale, addend, y, 56);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -103,11 +119,13 @@ internal abstract unsafe class ArmKernel<TProduct, TInputs> : VectorKernel
         TProduct.Add(ref s12, ref s13, ref s14, ref s15, w, offset + 192, x);
     }
 
-    // w [quads, 16, 4], four quads a turn
-    private static void NarrowBlock(sbyte* w, sbyte* x, int quads, float* scale, float* addend, float* y)
+    // [quads, 16, 4], four quads a turn
+    private static void NarrowBlock(int row, Int8Matrix matrix, sbyte* x, float* addend, float* y)
     {
+        sbyte* w = matrix.Weights + (nint)row * 4 * matrix.Groups;
+        float* scale = matrix.Scale + row;
         Vector128<int> s0 = default, s1 = default, s2 = default, s3 = default;
-        sbyte* end = x + 4 * quads;
+        sbyte* end = x + 4 * matrix.Groups;
         for (; x + 16 <= end; x += 16, w += 256)
         {
             var xs = Vector128.Load(x);

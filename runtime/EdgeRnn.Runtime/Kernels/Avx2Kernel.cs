@@ -23,24 +23,22 @@ internal sealed unsafe class Avx2Kernel : X64Kernel<Avx2Kernel.Product, Magnitud
     /// <inheritdoc/>
     public override string Name => "avx2";
 
-    /// <summary>Σ |x| over negative x.</summary>
-    private protected override int FirstSum(sbyte* x, int quads)
-    {
-        // Reads up to 28 bytes beyond the last quad: a signal is padded to 64, and what stands there is masked off.
-        var sums = Vector256<long>.Zero;
-        int columns = 4 * quads;
-        for (int c = 0; c < columns; c += 32)
-        {
-            var magnitudes = Avx2.Abs(Avx2.Min(Vector256.Load(x + c), Vector256<sbyte>.Zero));
-            if (columns - c < 32)
-                magnitudes &= Vector256.LessThan(Vector256<byte>.Indices, Vector256.Create((byte)(columns - c)));
-            sums = Avx2.Add(sums, Avx2.SumAbsoluteDifferences(magnitudes, Vector256<byte>.Zero).AsInt64());
-        }
-        return (int)Vector256.Sum(sums);
-    }
-
     internal readonly struct Product : IByteProduct<MagnitudesAndSigns>
     {
+        /// <summary>Σ |x| over negative x.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static int SumOfAll(sbyte* x, int quads)
+        {
+            var sums = Vector128<long>.Zero;
+            for (int q = 0; q < quads; q += 4)
+            {
+                var negative = Sse41.Min(Vector128.Load(x + 4 * q), Vector128<sbyte>.Zero);
+                var magnitudes = Ssse3.Abs(negative & FirstQuads(quads - q).AsSByte());
+                sums += Sse2.SumAbsoluteDifferences(magnitudes, Vector128<byte>.Zero).AsInt64();
+            }
+            return (int)Vector128.Sum(sums);
+        }
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static MagnitudesAndSigns Spread(sbyte* x)
         {
@@ -49,9 +47,9 @@ internal sealed unsafe class Avx2Kernel : X64Kernel<Avx2Kernel.Product, Magnitud
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<int> Add(Vector256<int> sums, MagnitudesAndSigns x, sbyte* w)
+        public static Vector256<int> Add(Vector256<int> sums, MagnitudesAndSigns x, Vector256<sbyte> w)
         {
-            var pairs = Avx2.MultiplyAddAdjacent(x.Magnitudes, Avx2.Xor(x.Signs, Vector256.LoadAligned(w)));
+            var pairs = Avx2.MultiplyAddAdjacent(x.Magnitudes, Avx2.Xor(x.Signs, w));
             return Avx2.Add(sums, Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One));
         }
     }

@@ -22,44 +22,51 @@ internal sealed unsafe class AvxVnniKernel : X64Kernel<AvxVnniKernel.Product, Ve
 
     internal override int GroupColumns(Precision precision) => 4;
 
-    /// <summary>-128·Σ x, over the columns of padding too.</summary>
-    private protected override int FirstSum(sbyte* x, int quads)
-    {
-        // Reads up to 28 bytes beyond the last quad: a signal is padded to 64, and what stands there is masked off.
-        var sums = Vector256<long>.Zero;
-        int columns = 4 * quads;
-        for (int c = 0; c < columns; c += 32)
-        {
-            var raised = Vector256.Load((byte*)x + c) ^ Raise;
-            if (columns - c < 32)
-                raised &= Vector256.LessThan(Vector256<byte>.Indices, Vector256.Create((byte)(columns - c)));
-            sums = Avx2.Add(sums, Avx2.SumAbsoluteDifferences(raised, Vector256<byte>.Zero).AsInt64());
-        }
-        return -128 * ((int)Vector256.Sum(sums) - 128 * columns);
-    }
-
     internal readonly struct Product : IByteProduct<Vector256<sbyte>>
     {
+        /// <summary>-128·Σ x, over the columns of padding too.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static int SumOfAll(sbyte* x, int quads)
+        {
+            var sums = Vector128<long>.Zero;
+            for (int q = 0; q < quads; q += 4)
+            {
+                var raised = (Vector128.Load((byte*)x + 4 * q) ^ Raise.GetLower()) & FirstQuads(quads - q).AsByte();
+                sums += Sse2.SumAbsoluteDifferences(raised, Vector128<byte>.Zero).AsInt64();
+            }
+            return 128 * (128 * 4 * quads - (int)Vector128.Sum(sums));
+        }
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector256<sbyte> Spread(sbyte* x) => Vector256.Create(*(int*)x).AsSByte();
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<int> Add(Vector256<int> sums, Vector256<sbyte> x, sbyte* w) =>
-            AvxVnni.MultiplyWideningAndAdd(sums, Vector256.LoadAligned((byte*)w), x);
+        public static Vector256<int> Add(Vector256<int> sums, Vector256<sbyte> x, Vector256<sbyte> w) =>
+            AvxVnni.MultiplyWideningAndAdd(sums, w.AsByte(), x);
     }
 
     // int16 inputs are x = 256·high + low, with high a signed byte and low an unsigned one:
     // Σ w·x = 256·(Σ (w + 128)·high - 128·Σ high) + Σ w·low.
-    internal override void MultiplyAdd(Int8Matrix w, short* x, float* addend, float* y, int first, int end)
+    internal override void MultiplyAdd(
+        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
     {
-        sbyte* weights = w.Weights + (nint)first * 4 * w.Groups;
-        for (int row = first; row < end;)
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
         {
-            int rows = row + WideRows <= end ? WideRows : NarrowRows;
-            for (int r = 0; r < rows; r += 16)
-                SplitBlock(weights + 4 * r, 4 * rows, x, w.Groups, w.Scale + row + r, addend + row + r, y + row + r);
-            row += rows;
-            weights += rows * 4 * w.Groups;
+            Block(w, b, x, addend, y);
+            if (u is not null)
+                Block(u, b, h, y, y);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block(Int8Matrix w, int block, short* x, float* addend, float* y)
+    {
+        var (first, rows) = w.Block(block);
+        sbyte* weights = w.Weights + (nint)first * 4 * w.Groups;
+        for (int r = 0; r < rows; r += 16)
+        {
+            int row = first + r;
+            SplitBlock(weights + 4 * r, 4 * rows, x, w.Groups, w.Scale + row, addend + row, y + row);
         }
     }
 

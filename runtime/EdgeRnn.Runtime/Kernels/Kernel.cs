@@ -13,11 +13,6 @@ public abstract unsafe class Kernel
     /// <summary>Products of int8 and int16 numbers whose sum fits 32 bits: 516 · 127 · 32767 &lt; 2^31.</summary>
     internal const int ExactColumns = 516;
 
-    /// <summary>
-    /// Products over a part of the rows begin at a multiple of this and end at one, or at the padded rows.
-    /// </summary>
-    internal const int LargestBlock = 64;
-
     private protected Kernel() { }
 
     /// <summary>The kernels this processor can run, best first.</summary>
@@ -50,17 +45,10 @@ public abstract unsafe class Kernel
     /// <summary>Whether the formulas around the products run on vectors too.</summary>
     internal virtual bool IsVectorised => true;
 
-    /// <summary>Rows of the wide blocks of an int8 matrix; narrow ones follow.</summary>
-    internal virtual int WideRows => 32;
-
-    /// <summary>Rows of a narrow block; rows are padded to a multiple of it.</summary>
-    internal virtual int NarrowRows => 16;
-
-    /// <summary>Rows of the wide blocks of a float matrix; narrow ones follow.</summary>
-    internal abstract int WideFloatRows { get; }
-
-    /// <summary>Rows of a narrow block of a float matrix.</summary>
-    internal abstract int NarrowFloatRows { get; }
+    /// <summary>
+    /// Rows of the wide blocks of a matrix, and of the narrow ones that follow; rows are padded to a multiple of these.
+    /// </summary>
+    internal abstract (int Wide, int Narrow) BlockRows(Precision precision);
 
     /// <summary>Whether weights in groups of four columns are kept as w + 128, without a sign.</summary>
     internal virtual bool RaisesWeights => false;
@@ -71,17 +59,40 @@ public abstract unsafe class Kernel
     /// <summary>Where in a tile of four rows and four columns a weight stands, 0 to 15.</summary>
     internal virtual int PlaceInTile(int row, int column) => row * 4 + column;
 
-    /// <summary>y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + addend[r], fused, for padded rows from <paramref
-    /// name="first"/> to before <paramref name="end"/>; <paramref name="addend"/> may be <paramref name="y"/>.   x
-    /// int8, padded to four with any values</summary>
-    internal abstract void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end);
+    /// <summary>
+    /// y[r] = float(Σ_c w[r,c]·x[c]) · scale[r] + addend[r], fused, and then the same of u and h, if there is u, with y
+    /// for the addend.   x and h int8, padded to 64 with any values
+    /// </summary>
+    internal abstract void MultiplyAdd(
+        Int8Matrix w, sbyte* x, Int8Matrix? u, sbyte* h, float* addend, float* y, Blocks blocks);
 
     /// <summary>
     /// The same for int16 inputs, padded with any values: every <see cref="ExactColumns"/> columns are summed as
     /// integers, and these sums as floats in ascending order.
     /// </summary>
-    internal abstract void MultiplyAdd(Int8Matrix w, short* x, float* addend, float* y, int first, int end);
+    internal abstract void MultiplyAdd(
+        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks);
 
-    /// <summary>y[r] = addend[r] + w[r,0]·x[0] + w[r,1]·x[1] + …, each step fused.</summary>
-    internal abstract void MultiplyAdd(FloatMatrix w, float* x, float* addend, float* y, int first, int end);
+    /// <summary>y[r] = addend[r] + w[r,0]·x[0] + w[r,1]·x[1] + … + u[r,0]·h[0] + …, each step fused.</summary>
+    internal abstract void MultiplyAdd(
+        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks);
+}
+
+/// <summary>
+/// Blocks of a matrix, in the order in which a product takes them. One that takes them the other way round each time
+/// finds in the nearest cache what it took last, however much larger the matrix is.
+/// </summary>
+/// <param name="First">The first one.</param>
+/// <param name="End">Behind the last one: less than <paramref name="First"/> if the order is descending.</param>
+internal readonly record struct Blocks(int First, int End)
+{
+    /// <summary>1 or -1.</summary>
+    public int Step => First < End ? 1 : -1;
+
+    /// <summary>All of them.</summary>
+    public static Blocks Of(PackedMatrix matrix, bool descending = false)
+    {
+        int count = matrix.BlockCount;
+        return descending ? new(count - 1, -1) : new(0, count);
+    }
 }

@@ -1,16 +1,23 @@
+using System.Runtime.CompilerServices;
+
 namespace EdgeRnn.Runtime.Kernels;
 
 /// <summary>
 /// Weights <c>[Rows, Columns]</c> in the order in which a kernel reads them: blocks of rows, in a block column after
 /// column, in a column row after row, so that lanes are rows and no sum crosses them.
 /// </summary>
-internal abstract unsafe class PackedMatrix
+internal abstract class PackedMatrix
 {
-    protected PackedMatrix(int rows, int columns, int narrowRows)
+    private readonly int _wideRows, _narrowRows, _wideBlocks;
+
+    protected PackedMatrix(int rows, int columns, (int Wide, int Narrow) blockRows)
     {
         Rows = rows;
         Columns = columns;
-        PaddedRows = (rows + narrowRows - 1) / narrowRows * narrowRows;
+        (_wideRows, _narrowRows) = blockRows;
+        PaddedRows = (rows + _narrowRows - 1) / _narrowRows * _narrowRows;
+        _wideBlocks = PaddedRows / _wideRows;
+        BlockCount = _wideBlocks + PaddedRows % _wideRows / _narrowRows;
     }
 
     public int Rows { get; }
@@ -20,13 +27,20 @@ internal abstract unsafe class PackedMatrix
     /// <summary>Rows with padding; a product writes as many results.</summary>
     public int PaddedRows { get; }
 
-    /// <summary>The first row and the size of the block that holds <paramref name="row"/>.</summary>
-    protected (int First, int Size) BlockOf(int row, int wideRows, int narrowRows)
+    /// <summary>Wide blocks, and then narrow ones.</summary>
+    public int BlockCount { get; }
+
+    /// <summary>The first row of a block, and how many it has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public (int First, int Rows) Block(int index) => index < _wideBlocks
+        ? (index * _wideRows, _wideRows)
+        : (_wideBlocks * _wideRows + (index - _wideBlocks) * _narrowRows, _narrowRows);
+
+    /// <summary>The block that holds a row.</summary>
+    protected (int First, int Rows) BlockOf(int row)
     {
-        int firstNarrow = PaddedRows / wideRows * wideRows;
-        return row < firstNarrow
-            ? (row / wideRows * wideRows, wideRows)
-            : (firstNarrow + (row - firstNarrow) / narrowRows * narrowRows, narrowRows);
+        int wide = row / _wideRows;
+        return Block(wide < _wideBlocks ? wide : _wideBlocks + (row - _wideBlocks * _wideRows) / _narrowRows);
     }
 }
 
@@ -40,12 +54,12 @@ internal sealed unsafe class FloatMatrix : PackedMatrix
     /// <param name="columns">Columns.</param>
     /// <param name="weights">Row-major.</param>
     public FloatMatrix(Kernel kernel, int rows, int columns, ReadOnlySpan<float> weights)
-        : base(rows, columns, kernel.NarrowFloatRows)
+        : base(rows, columns, kernel.BlockRows(Precision.Float32))
     {
         _weights = new(PaddedRows * columns);
         for (int r = 0; r < rows; r++)
         {
-            var (first, size) = BlockOf(r, kernel.WideFloatRows, kernel.NarrowFloatRows);
+            var (first, size) = BlockOf(r);
             float* place = Weights + first * columns + r - first;
             for (int c = 0; c < columns; c++)
                 place[c * size] = weights[r * columns + c];
@@ -72,10 +86,9 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
     /// <param name="weights">Row-major.</param>
     public Int8Matrix(
         Kernel kernel, Precision precision, int rows, int columns, ReadOnlySpan<sbyte> weights)
-        : base(rows, columns, kernel.NarrowRows)
+        : base(rows, columns, kernel.BlockRows(precision))
     {
         int group = kernel.GroupColumns(precision);
-        int wideRows = group == 4 ? kernel.WideRows : kernel.NarrowRows;
         sbyte zero = group == 4 && kernel.RaisesWeights ? sbyte.MinValue : (sbyte)0;
         Groups = (columns + group - 1) / group;
         _weights = new(PaddedRows * Groups * group);
@@ -83,7 +96,7 @@ internal sealed unsafe class Int8Matrix : PackedMatrix
         _scale = new(PaddedRows);
         for (int r = 0; r < rows; r++)
         {
-            var (first, size) = BlockOf(r, wideRows, kernel.NarrowRows);
+            var (first, size) = BlockOf(r);
             int tile = (r - first) / 4, rowInTile = (r - first) % 4;
             sbyte* tiles = Weights + first * Groups * group + tile * 4 * group;
             for (int c = 0; c < columns; c++)

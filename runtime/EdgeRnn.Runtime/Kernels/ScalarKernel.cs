@@ -8,53 +8,71 @@ internal sealed unsafe class ScalarKernel : Kernel
 
     internal override bool IsVectorised => false;
 
-    internal override int WideRows => 1;
-
-    internal override int NarrowRows => 1;
+    internal override (int Wide, int Narrow) BlockRows(Precision precision) => (1, 1);
 
     internal override int GroupColumns(Precision precision) => 1;
 
-    internal override int WideFloatRows => 1;
-
-    internal override int NarrowFloatRows => 1;
-
-    internal override void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end)
+    internal override void MultiplyAdd(
+        Int8Matrix w, sbyte* x, Int8Matrix? u, sbyte* h, float* addend, float* y, Blocks blocks)
     {
-        for (int r = first; r < end; r++)
+        for (int r = blocks.First; r != blocks.End; r += blocks.Step)
         {
-            sbyte* row = w.Weights + r * w.Columns;
+            y[r] = Row(w, r, x, addend[r]);
+            if (u is not null)
+                y[r] = Row(u, r, h, y[r]);
+        }
+    }
+
+    private static float Row(Int8Matrix w, int r, sbyte* x, float addend)
+    {
+        sbyte* row = w.Weights + r * w.Columns;
+        int sum = 0;
+        for (int c = 0; c < w.Columns; c++)
+            sum += row[c] * x[c];
+        return MathF.FusedMultiplyAdd(sum, w.Scale[r], addend);
+    }
+
+    internal override void MultiplyAdd(
+        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
+    {
+        for (int r = blocks.First; r != blocks.End; r += blocks.Step)
+        {
+            y[r] = Row(w, r, x, addend[r]);
+            if (u is not null)
+                y[r] = Row(u, r, h, y[r]);
+        }
+    }
+
+    private static float Row(Int8Matrix w, int r, short* x, float addend)
+    {
+        sbyte* row = w.Weights + r * w.Columns;
+        float total = 0;
+        for (int c = 0; c < w.Columns;)
+        {
             int sum = 0;
-            for (int c = 0; c < w.Columns; c++)
+            for (int exact = Math.Min(c + ExactColumns, w.Columns); c < exact; c++)
                 sum += row[c] * x[c];
-            y[r] = MathF.FusedMultiplyAdd(sum, w.Scale[r], addend[r]);
+            total += sum;
+        }
+        return MathF.FusedMultiplyAdd(total, w.Scale[r], addend);
+    }
+
+    internal override void MultiplyAdd(
+        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks)
+    {
+        for (int r = blocks.First; r != blocks.End; r += blocks.Step)
+        {
+            y[r] = Row(w, r, x, addend[r]);
+            if (u is not null)
+                y[r] = Row(u, r, h, y[r]);
         }
     }
 
-    internal override void MultiplyAdd(Int8Matrix w, short* x, float* addend, float* y, int first, int end)
+    private static float Row(FloatMatrix w, int r, float* x, float addend)
     {
-        for (int r = first; r < end; r++)
-        {
-            sbyte* row = w.Weights + r * w.Columns;
-            float total = 0;
-            for (int c = 0; c < w.Columns;)
-            {
-                int sum = 0;
-                for (int exact = Math.Min(c + ExactColumns, w.Columns); c < exact; c++)
-                    sum += row[c] * x[c];
-                total += sum;
-            }
-            y[r] = MathF.FusedMultiplyAdd(total, w.Scale[r], addend[r]);
-        }
-    }
-
-    internal override void MultiplyAdd(FloatMatrix w, float* x, float* addend, float* y, int first, int end)
-    {
-        for (int r = first; r < end; r++)
-        {
-            float sum = addend[r];
-            for (int c = 0; c < w.Columns; c++)
-                sum = MathF.FusedMultiplyAdd(w.Weights[r * w.Columns + c], x[c], sum);
-            y[r] = sum;
-        }
+        float sum = addend;
+        for (int c = 0; c < w.Columns; c++)
+            sum = MathF.FusedMultiplyAdd(w.Weights[r * w.Columns + c], x[c], sum);
+        return sum;
     }
 }

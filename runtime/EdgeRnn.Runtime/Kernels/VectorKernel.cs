@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EdgeRnn.Runtime.Kernels;
@@ -6,24 +7,49 @@ namespace EdgeRnn.Runtime.Kernels;
 /// <summary>What the vector kernels share: the walk over blocks, and the float product, where lanes are rows.</summary>
 internal abstract unsafe class VectorKernel : Kernel
 {
-    internal sealed override int WideFloatRows => 8 * Vector<float>.Count;
+    private static int WideFloatRows => 8 * Vector<float>.Count;
 
-    internal sealed override int NarrowFloatRows => 2 * Vector<float>.Count;
+    internal sealed override (int Wide, int Narrow) BlockRows(Precision precision) => precision == Precision.Float32
+        ? (WideFloatRows, 2 * Vector<float>.Count)
+        : (GroupColumns(precision) == 4 ? 64 : 16, 16);
 
-    internal override void MultiplyAdd(Int8Matrix w, short* x, float* addend, float* y, int first, int end)
+    internal override void MultiplyAdd(
+        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
     {
-        sbyte* weights = w.Weights + (nint)first * 2 * w.Groups;
-        for (int row = first; row < end; row += 16, weights += 16 * 2 * w.Groups)
-            PairBlock(weights, x, w.Groups, w.Scale + row, addend + row, y + row);
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            PairBlock(w, b, x, addend, y);
+            if (u is not null)
+                PairBlock(u, b, h, y, y);
+        }
     }
 
-    internal sealed override void MultiplyAdd(FloatMatrix w, float* x, float* addend, float* y, int first, int end)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void PairBlock(Int8Matrix w, int block, short* x, float* addend, float* y)
     {
-        float* weights = w.Weights + (nint)first * w.Columns;
-        int row = first;
-        for (; row + WideFloatRows <= end; row += WideFloatRows, weights += WideFloatRows * w.Columns)
+        int row = w.Block(block).First, pairs = w.Groups;
+        PairBlock(w.Weights + (nint)row * 2 * pairs, x, pairs, w.Scale + row, addend + row, y + row);
+    }
+
+    internal sealed override void MultiplyAdd(
+        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks)
+    {
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            Block(w, b, x, addend, y);
+            if (u is not null)
+                Block(u, b, h, y, y);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block(FloatMatrix w, int block, float* x, float* addend, float* y)
+    {
+        var (row, rows) = w.Block(block);
+        float* weights = w.Weights + (nint)row * w.Columns;
+        if (rows == WideFloatRows)
             WideBlock(weights, addend + row, x, w.Columns, y + row);
-        for (; row < end; row += NarrowFloatRows, weights += NarrowFloatRows * w.Columns)
+        else
             NarrowBlock(weights, addend + row, x, w.Columns, y + row);
     }
 

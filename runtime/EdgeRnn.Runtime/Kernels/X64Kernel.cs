@@ -8,9 +8,12 @@ namespace EdgeRnn.Runtime.Kernels;
 /// <typeparam name="TInputs">Four inputs, in every four bytes of a register.</typeparam>
 internal unsafe interface IByteProduct<TInputs>
 {
+    /// <summary>What the sums of all rows lack.</summary>
+    static abstract int SumOfAll(sbyte* x, int quads);
+
     static abstract TInputs Spread(sbyte* x);
 
-    static abstract Vector256<int> Add(Vector256<int> sums, TInputs x, sbyte* w);
+    static abstract Vector256<int> Add(Vector256<int> sums, TInputs x, Vector256<sbyte> w);
 }
 
 /// <summary>
@@ -19,94 +22,103 @@ internal unsafe interface IByteProduct<TInputs>
 internal abstract unsafe class X64Kernel<TProduct, TInputs> : VectorKernel
     where TProduct : struct, IByteProduct<TInputs>
 {
-    internal sealed override int WideRows => 64;
-
-    /// <summary>What the sums of all rows begin with.</summary>
-    private protected abstract int FirstSum(sbyte* x, int quads);
-
-    internal sealed override void MultiplyAdd(Int8Matrix w, sbyte* x, float* addend, float* y, int first, int end)
+    internal sealed override void MultiplyAdd(
+        Int8Matrix w, sbyte* x, Int8Matrix? u, sbyte* h, float* addend, float* y, Blocks blocks)
     {
-        int quads = w.Groups, row = first;
-        sbyte* weights = w.Weights + (nint)first * 4 * quads;
-        float* scale = w.Scale;
-        int firstSum = FirstSum(x, quads);
-        for (; row + 64 <= end; row += 64, weights += 64 * 4 * quads)
-            WideBlock(weights, x, quads, firstSum, scale + row, addend + row, y + row);
-        for (; row < end; row += 16, weights += 16 * 4 * quads)
-            NarrowBlock(weights, x, quads, firstSum, scale + row, addend + row, y + row);
+        int ofX = TProduct.SumOfAll(x, w.Groups), ofH = u is null ? 0 : TProduct.SumOfAll(h, u.Groups);
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            var (row, rows) = w.Block(b);
+            if (rows == 64)
+                WideBlock(row, w, x, ofX, u, h, ofH, addend, y);
+            else
+            {
+                NarrowBlock(row, w, x, ofX, addend, y);
+                if (u is not null)
+                    NarrowBlock(row, u, h, ofH, y, y);
+            }
+        }
     }
 
-    // w [quads, 64, 4]
+    // W [quads, 64, 4] and x, and then U and h
     private static void WideBlock(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* addend, float* y)
+        int row, Int8Matrix w, sbyte* x, int ofX, Int8Matrix? u, sbyte* h, int ofH, float* addend, float* y)
     {
-        var s0 = Vector256.Create(firstSum);
-        var s1 = s0;
-        var s2 = s0;
-        var s3 = s0;
-        var s4 = s0;
-        var s5 = s0;
-        var s6 = s0;
-        var s7 = s0;
-        for (sbyte* end = x + 4 * quads; x < end; x += 4, w += 256)
+        FourTiles a = default, b = default;
+        sbyte* weights = w.Weights + (nint)row * 4 * w.Groups;
+        for (sbyte* end = x + 4 * w.Groups; x < end; x += 4, weights += 256)
         {
             var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, xq, w);
-            s1 = TProduct.Add(s1, xq, w + 32);
-            s2 = TProduct.Add(s2, xq, w + 64);
-            s3 = TProduct.Add(s3, xq, w + 96);
-            s4 = TProduct.Add(s4, xq, w + 128);
-            s5 = TProduct.Add(s5, xq, w + 160);
-            s6 = TProduct.Add(s6, xq, w + 192);
-            s7 = TProduct.Add(s7, xq, w + 224);
+            a.Add(xq, weights);
+            b.Add(xq, weights + 128);
         }
-        Scale(s0, scale, addend, y);
-        Scale(s1, scale + 8, addend + 8, y + 8);
-        Scale(s2, scale + 16, addend + 16, y + 16);
-        Scale(s3, scale + 24, addend + 24, y + 24);
-        Scale(s4, scale + 32, addend + 32, y + 32);
-        Scale(s5, scale + 40, addend + 40, y + 40);
-        Scale(s6, scale + 48, addend + 48, y + 48);
-        Scale(s7, scale + 56, addend + 56, y + 56);
+        var ya = a.Scale(w, row, ofX, new(addend + row));
+        var yb = b.Scale(w, row + 32, ofX, new(addend + row + 32));
+        if (u is not null)
+        {
+            (a, b) = (default, default);
+            weights = u.Weights + (nint)row * 4 * u.Groups;
+            for (sbyte* end = h + 4 * u.Groups; h < end; h += 4, weights += 256)
+            {
+                var hq = TProduct.Spread(h);
+                a.Add(hq, weights);
+                b.Add(hq, weights + 128);
+            }
+            ya = a.Scale(u, row, ofH, ya);
+            yb = b.Scale(u, row + 32, ofH, yb);
+        }
+        ya.Store(y + row);
+        yb.Store(y + row + 32);
     }
 
-    // w [quads, 16, 4]; four quads at a time have sums of their own, which hide the latency.
-    private static void NarrowBlock(
-        sbyte* w, sbyte* x, int quads, int firstSum, float* scale, float* addend, float* y)
+    // [quads, 16, 4]; four quads at a time have sums of their own, which hide the latency.
+    private static void NarrowBlock(int row, Int8Matrix matrix, sbyte* x, int ofAll, float* addend, float* y)
     {
-        var s0 = Vector256.Create(firstSum);
-        var s1 = s0;
-        Vector256<int> t0 = default, t1 = default, u0 = default, u1 = default, v0 = default, v1 = default;
-        sbyte* end = x + 4 * quads;
+        sbyte* w = matrix.Weights + (nint)row * 4 * matrix.Groups;
+        Vector256<int> s0 = default, s1 = default, t0 = default, t1 = default;
+        Vector256<int> u0 = default, u1 = default, v0 = default, v1 = default;
+        sbyte* end = x + 4 * matrix.Groups;
         for (; x + 16 <= end; x += 16, w += 256)
         {
             var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, xq, w);
-            s1 = TProduct.Add(s1, xq, w + 32);
+            s0 = TProduct.Add(s0, xq, Vector256.LoadAligned(w));
+            s1 = TProduct.Add(s1, xq, Vector256.LoadAligned(w + 32));
             xq = TProduct.Spread(x + 4);
-            t0 = TProduct.Add(t0, xq, w + 64);
-            t1 = TProduct.Add(t1, xq, w + 96);
+            t0 = TProduct.Add(t0, xq, Vector256.LoadAligned(w + 64));
+            t1 = TProduct.Add(t1, xq, Vector256.LoadAligned(w + 96));
             xq = TProduct.Spread(x + 8);
-            u0 = TProduct.Add(u0, xq, w + 128);
-            u1 = TProduct.Add(u1, xq, w + 160);
+            u0 = TProduct.Add(u0, xq, Vector256.LoadAligned(w + 128));
+            u1 = TProduct.Add(u1, xq, Vector256.LoadAligned(w + 160));
             xq = TProduct.Spread(x + 12);
-            v0 = TProduct.Add(v0, xq, w + 192);
-            v1 = TProduct.Add(v1, xq, w + 224);
+            v0 = TProduct.Add(v0, xq, Vector256.LoadAligned(w + 192));
+            v1 = TProduct.Add(v1, xq, Vector256.LoadAligned(w + 224));
         }
         for (; x < end; x += 4, w += 64)
         {
             var xq = TProduct.Spread(x);
-            s0 = TProduct.Add(s0, xq, w);
-            s1 = TProduct.Add(s1, xq, w + 32);
+            s0 = TProduct.Add(s0, xq, Vector256.LoadAligned(w));
+            s1 = TProduct.Add(s1, xq, Vector256.LoadAligned(w + 32));
         }
-        Scale(s0 + t0 + (u0 + v0), scale, addend, y);
-        Scale(s1 + t1 + (u1 + v1), scale + 8, addend + 8, y + 8);
+        Scale(s0 + t0 + (u0 + v0), matrix, row, ofAll, Vector256.Load(addend + row)).Store(y + row);
+        Scale(s1 + t1 + (u1 + v1), matrix, row + 8, ofAll, Vector256.Load(addend + row + 8)).Store(y + row + 8);
     }
 
-    /// <summary>y = sums · scale + addend for eight rows.</summary>
+    /// <summary>(sums + ofAll) · scale + addend for eight rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected static void Scale(Vector256<int> sums, float* scale, float* addend, float* y) => Fma.MultiplyAdd(
-        Avx.ConvertToVector256Single(sums), Vector256.LoadAligned(scale), Vector256.Load(addend)).Store(y);
+    private static Vector256<float> Scale(
+        Vector256<int> sums, Int8Matrix matrix, int row, int ofAll, Vector256<float> addend)
+    {
+        var exact = Avx.ConvertToVector256Single(sums + Vector256.Create(ofAll));
+        return Fma.MultiplyAdd(exact, Vector256.LoadAligned(matrix.Scale + row), addend);
+    }
+
+    /// <summary>
+    /// All bits set in as many quads of four as there are. Inputs are read by sixteen, as they were written: a load of
+    /// what two stores wrote would wait for both.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected static Vector128<int> FirstQuads(int count) =>
+        Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count));
 
     private protected sealed override void PairBlock(
         sbyte* w, short* x, int pairs, float* scale, float* addend, float* y)
@@ -126,5 +138,47 @@ internal abstract unsafe class X64Kernel<TProduct, TInputs> : VectorKernel
         }
         Fma.MultiplyAdd(t0, Vector256.LoadAligned(scale), Vector256.Load(addend)).Store(y);
         Fma.MultiplyAdd(t1, Vector256.LoadAligned(scale + 8), Vector256.Load(addend + 8)).Store(y + 8);
+    }
+
+    /// <summary>The sums of 32 rows: as many fields as the compiler keeps in registers.</summary>
+    private struct FourTiles
+    {
+        private Vector256<int> _s0, _s1, _s2, _s3;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(TInputs x, sbyte* w)
+        {
+            _s0 = TProduct.Add(_s0, x, Vector256.LoadAligned(w));
+            _s1 = TProduct.Add(_s1, x, Vector256.LoadAligned(w + 32));
+            _s2 = TProduct.Add(_s2, x, Vector256.LoadAligned(w + 64));
+            _s3 = TProduct.Add(_s3, x, Vector256.LoadAligned(w + 96));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly FourVectors Scale(Int8Matrix matrix, int row, int ofAll, FourVectors addend) => new(
+            X64Kernel<TProduct, TInputs>.Scale(_s0, matrix, row, ofAll, addend.V0),
+            X64Kernel<TProduct, TInputs>.Scale(_s1, matrix, row + 8, ofAll, addend.V1),
+            X64Kernel<TProduct, TInputs>.Scale(_s2, matrix, row + 16, ofAll, addend.V2),
+            X64Kernel<TProduct, TInputs>.Scale(_s3, matrix, row + 24, ofAll, addend.V3));
+    }
+
+    /// <summary>32 floats.</summary>
+    private readonly record struct FourVectors(
+        Vector256<float> V0, Vector256<float> V1, Vector256<float> V2, Vector256<float> V3)
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public FourVectors(float* x)
+            : this(Vector256.Load(x), Vector256.Load(x + 8), Vector256.Load(x + 16), Vector256.Load(x + 24))
+        {
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(float* y)
+        {
+            V0.Store(y);
+            V1.Store(y + 8);
+            V2.Store(y + 16);
+            V3.Store(y + 24);
+        }
     }
 }

@@ -48,49 +48,46 @@ public sealed unsafe class BareProducts : Contestant
 {
     private readonly Kernel _kernel = Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
     private readonly Product[] _products;
+    private bool _descending = true;
 
     /// <summary>Packs the weights as a session does.</summary>
     public BareProducts(RnnModel model)
     {
-        _products = [.. model.Layers.SelectMany(Products)];
+        _products = [.. model.Layers.Select(layer => new Product(_kernel, layer))];
     }
 
     /// <inheritdoc/>
     public override void Step()
     {
+        _descending = !_descending;
         foreach (var product in _products)
-        {
-            _kernel.MultiplyAdd(
-                product.Weights, product.Inputs.Pointer, product.Addends.Pointer, product.Results.Pointer,
-                0, product.Weights.PaddedRows);
-        }
+            product.Multiply(_kernel, _descending);
     }
 
-    private IEnumerable<Product> Products(RnnLayer layer)
+    private sealed class Product(Kernel kernel, RnnLayer layer)
     {
-        yield return new(_kernel, layer.WeightIh);
-        if (layer.WeightHh is { } recurrent)
-            yield return new(_kernel, recurrent);
+        private readonly Operand _w = new(kernel, layer.WeightIh);
+        private readonly Operand? _u = layer.WeightHh is { } recurrent ? new(kernel, recurrent) : null;
+        private readonly AlignedBuffer<float> _addends = new(layer.WeightIh.Rows + 64);
+        private readonly AlignedBuffer<float> _results = new(layer.WeightIh.Rows + 64);
+
+        public void Multiply(Kernel kernel, bool descending) => kernel.MultiplyAdd(
+            _w.Weights, _w.Inputs.Pointer, _u?.Weights, (_u ?? _w).Inputs.Pointer, _addends.Pointer, _results.Pointer,
+            Blocks.Of(_w.Weights, descending));
     }
 
-    private sealed class Product
+    private sealed class Operand
     {
-        public Product(Kernel kernel, Tensor weight)
+        public Operand(Kernel kernel, Tensor weight)
         {
-            Weights = new(
-                kernel, Precision.Int8, weight.Rows, weight.Columns, weight.Int8s);
+            Weights = new(kernel, Precision.Int8, weight.Rows, weight.Columns, weight.Int8s);
             Inputs = new(weight.Columns + 64);
             for (int i = 0; i < weight.Columns; i++)
                 Inputs.Span[i] = (sbyte)(i * 37 % 255 - 127);
-            (Addends, Results) = (new(Weights.PaddedRows), new(Weights.PaddedRows));
         }
 
         public Int8Matrix Weights { get; }
 
         public AlignedBuffer<sbyte> Inputs { get; }
-
-        public AlignedBuffer<float> Addends { get; }
-
-        public AlignedBuffer<float> Results { get; }
     }
 }
