@@ -36,12 +36,14 @@ public sealed partial class ReadmeTests
             MakeRecordings(Path.Combine(folder.FullName, "later"), files: 2, seed: 2);
             var blocks = Tested().Matches(Text).Select(block => block.Groups[1].Value);
             string[] commands = string.Concat(blocks).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            Assert.Equal(6, commands.Length);
-            string output = "";
-            foreach (string command in commands)
-                output = Run(folder.FullName, command);
-            // The last one is the host, reading a swipe.
-            Assert.Contains("\"label\":\"swipe\"", output, StringComparison.Ordinal);
+            Assert.Equal(9, commands.Length);
+            var outputs = commands.Select(command => Run(folder.FullName, command)).ToArray();
+            int host = Array.FindIndex(commands, command => command.StartsWith("edgernn-host ", StringComparison.Ordinal));
+            // It reads a swipe.
+            Assert.Contains("\"label\":\"swipe\"", outputs[host], StringComparison.Ordinal);
+            string runs = Path.Combine(folder.FullName, "runs", "motions");
+            Assert.Equal(
+                File.ReadAllBytes(Path.Combine(runs, "int8.ernn")), File.ReadAllBytes(Path.Combine(runs, "again.ernn")));
         }
         finally
         {
