@@ -94,6 +94,11 @@ internal sealed unsafe class Projection
         for (int first = 0; first < blocks; first += _blocksAtATime)
         {
             var part = new Blocks(first, Math.Min(first + _blocksAtATime, blocks));
+            if (_precision == Precision.Float32)
+            {
+                _kernel.MultiplyAdd(_w.Floats!, _u.Floats, streams, _bias.Pointer, part);
+                continue;
+            }
             foreach (ref readonly var stream in streams)
                 Multiply(stream.X!, stream.H, stream.Sums.Pointer, _bias.Pointer, part);
         }

@@ -47,19 +47,7 @@ internal sealed unsafe class AvxVnniKernel : X64Kernel<AvxVnniKernel.Product, Ve
 
     // int16 inputs are x = 256·high + low, with high a signed byte and low an unsigned one:
     // Σ w·x = 256·(Σ (w + 128)·high - 128·Σ high) + Σ w·low.
-    internal override void MultiplyAdd(
-        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
-    {
-        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
-        {
-            Block(w, b, x, addend, y);
-            if (u is not null)
-                Block(u, b, h, y, y);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block(Int8Matrix w, int block, short* x, float* addend, float* y)
+    private protected override void Block(Int8Matrix w, int block, short* x, float* addend, float* y)
     {
         var (first, rows) = w.Block(block);
         sbyte* weights = w.Weights + (nint)first * 4 * w.Groups;

@@ -70,12 +70,43 @@ public abstract unsafe class Kernel
     /// The same for int16 inputs, padded with any values: every <see cref="ExactColumns"/> columns are summed as
     /// integers, and these sums as floats in ascending order.
     /// </summary>
-    internal abstract void MultiplyAdd(
-        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks);
+    internal void MultiplyAdd(
+        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
+    {
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            Block(w, b, x, addend, y);
+            if (u is not null)
+                Block(u, b, h, y, y);
+        }
+    }
+
+    private protected abstract void Block(Int8Matrix w, int block, short* x, float* addend, float* y);
 
     /// <summary>y[r] = addend[r] + w[r,0]·x[0] + w[r,1]·x[1] + … + u[r,0]·h[0] + …, each step fused.</summary>
-    internal abstract void MultiplyAdd(
-        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks);
+    internal void MultiplyAdd(
+        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks)
+    {
+        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+        {
+            Block(w, b, x, addend, y);
+            if (u is not null)
+                Block(u, b, h, y, y);
+        }
+    }
+
+    private protected abstract void Block(FloatMatrix w, int block, float* x, float* addend, float* y);
+
+    /// <summary>The same for many streams.</summary>
+    internal virtual void MultiplyAdd(
+        FloatMatrix w, FloatMatrix? u, ReadOnlySpan<Product> streams, float* addend, Blocks blocks)
+    {
+        foreach (ref readonly var stream in streams)
+        {
+            float* h = stream.H is { } signal ? signal.Floats : null;
+            MultiplyAdd(w, stream.X!.Floats, u, h, addend, stream.Sums.Pointer, blocks);
+        }
+    }
 }
 
 /// <summary>

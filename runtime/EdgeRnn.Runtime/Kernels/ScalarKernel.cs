@@ -32,18 +32,7 @@ internal sealed unsafe class ScalarKernel : Kernel
         return MathF.FusedMultiplyAdd(sum, w.Scale[r], addend);
     }
 
-    internal override void MultiplyAdd(
-        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
-    {
-        for (int r = blocks.First; r != blocks.End; r += blocks.Step)
-        {
-            y[r] = Row(w, r, x, addend[r]);
-            if (u is not null)
-                y[r] = Row(u, r, h, y[r]);
-        }
-    }
-
-    private static float Row(Int8Matrix w, int r, short* x, float addend)
+    private protected override void Block(Int8Matrix w, int r, short* x, float* addend, float* y)
     {
         sbyte* row = w.Weights + r * w.Columns;
         float total = 0;
@@ -54,25 +43,14 @@ internal sealed unsafe class ScalarKernel : Kernel
                 sum += row[c] * x[c];
             total += sum;
         }
-        return MathF.FusedMultiplyAdd(total, w.Scale[r], addend);
+        y[r] = MathF.FusedMultiplyAdd(total, w.Scale[r], addend[r]);
     }
 
-    internal override void MultiplyAdd(
-        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks)
+    private protected override void Block(FloatMatrix w, int r, float* x, float* addend, float* y)
     {
-        for (int r = blocks.First; r != blocks.End; r += blocks.Step)
-        {
-            y[r] = Row(w, r, x, addend[r]);
-            if (u is not null)
-                y[r] = Row(u, r, h, y[r]);
-        }
-    }
-
-    private static float Row(FloatMatrix w, int r, float* x, float addend)
-    {
-        float sum = addend;
+        float sum = addend[r];
         for (int c = 0; c < w.Columns; c++)
             sum = MathF.FusedMultiplyAdd(w.Weights[r * w.Columns + c], x[c], sum);
-        return sum;
+        y[r] = sum;
     }
 }

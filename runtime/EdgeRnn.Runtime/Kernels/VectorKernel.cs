@@ -1,10 +1,10 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using EdgeRnn.Quantization;
 
 namespace EdgeRnn.Runtime.Kernels;
 
-/// <summary>What the vector kernels share: the walk over blocks, and the float product, where lanes are rows.</summary>
+/// <summary>What the vector kernels share: the float product, where lanes are rows.</summary>
 internal abstract unsafe class VectorKernel : Kernel
 {
     private static int WideFloatRows => 8 * Vector<float>.Count;
@@ -13,37 +13,13 @@ internal abstract unsafe class VectorKernel : Kernel
         ? (WideFloatRows, 2 * Vector<float>.Count)
         : (GroupColumns(precision) == 4 ? 64 : 16, 16);
 
-    internal override void MultiplyAdd(
-        Int8Matrix w, short* x, Int8Matrix? u, short* h, float* addend, float* y, Blocks blocks)
-    {
-        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
-        {
-            PairBlock(w, b, x, addend, y);
-            if (u is not null)
-                PairBlock(u, b, h, y, y);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void PairBlock(Int8Matrix w, int block, short* x, float* addend, float* y)
+    private protected override void Block(Int8Matrix w, int block, short* x, float* addend, float* y)
     {
         int row = w.Block(block).First, pairs = w.Groups;
         PairBlock(w.Weights + (nint)row * 2 * pairs, x, pairs, w.Scale + row, addend + row, y + row);
     }
 
-    internal sealed override void MultiplyAdd(
-        FloatMatrix w, float* x, FloatMatrix? u, float* h, float* addend, float* y, Blocks blocks)
-    {
-        for (int b = blocks.First; b != blocks.End; b += blocks.Step)
-        {
-            Block(w, b, x, addend, y);
-            if (u is not null)
-                Block(u, b, h, y, y);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block(FloatMatrix w, int block, float* x, float* addend, float* y)
+    private protected sealed override void Block(FloatMatrix w, int block, float* x, float* addend, float* y)
     {
         var (row, rows) = w.Block(block);
         float* weights = w.Weights + (nint)row * w.Columns;
@@ -51,6 +27,85 @@ internal abstract unsafe class VectorKernel : Kernel
             WideBlock(weights, addend + row, x, w.Columns, y + row);
         else
             NarrowBlock(weights, addend + row, x, w.Columns, y + row);
+    }
+
+    // Four streams at a time: each weight that is read is multiplied four times.
+    internal sealed override void MultiplyAdd(
+        FloatMatrix w, FloatMatrix? u, ReadOnlySpan<Product> streams, float* addend, Blocks blocks)
+    {
+        for (; streams.Length >= 4; streams = streams[4..])
+        {
+            var bias = new FourStreams(addend, addend, addend, addend);
+            var y = new FourStreams(
+                streams[0].Sums.Pointer, streams[1].Sums.Pointer, streams[2].Sums.Pointer, streams[3].Sums.Pointer);
+            var x = new FourStreams(streams[0].X!, streams[1].X!, streams[2].X!, streams[3].X!);
+            var h = u is null ? default : new FourStreams(streams[0].H!, streams[1].H!, streams[2].H!, streams[3].H!);
+            for (int b = blocks.First; b != blocks.End; b += blocks.Step)
+            {
+                Block(w, b, x, bias, y);
+                if (u is not null)
+                    Block(u, b, h, y, y);
+            }
+        }
+        base.MultiplyAdd(w, u, streams, addend, blocks);
+    }
+
+    private static void Block(
+        FloatMatrix w, int block, in FourStreams x, in FourStreams addend, in FourStreams y)
+    {
+        var (first, rows) = w.Block(block);
+        float* weights = w.Weights + (nint)first * w.Columns;
+        bool wide = Vector512.IsHardwareAccelerated && rows == WideFloatRows;
+        int turn = 2 * (wide ? WideLanes.Count : VectorLanes.Count);
+        for (int r = 0; r < rows; r += turn)
+        {
+            if (wide)
+                TwoVectors<WideLanes>(weights + r, rows, w.Columns, x, addend.From(first + r), y.From(first + r));
+            else
+                TwoVectors<VectorLanes>(weights + r, rows, w.Columns, x, addend.From(first + r), y.From(first + r));
+        }
+    }
+
+    // Rows that fill two vectors, of columns that stand stride floats apart.
+    private static void TwoVectors<T>(
+        float* w, int stride, int columns, in FourStreams x, in FourStreams addend, in FourStreams y)
+        where T : unmanaged, ILanes<T>
+    {
+        int n = T.Count;
+        float* x0 = x.P0, x1 = x.P1, x2 = x.P2, x3 = x.P3;
+        var a0 = T.Load(addend.P0);
+        var b0 = T.Load(addend.P0 + n);
+        var a1 = T.Load(addend.P1);
+        var b1 = T.Load(addend.P1 + n);
+        var a2 = T.Load(addend.P2);
+        var b2 = T.Load(addend.P2 + n);
+        var a3 = T.Load(addend.P3);
+        var b3 = T.Load(addend.P3 + n);
+        for (nint c = 0; c < columns; c++, w += stride)
+        {
+            var wa = T.Load(w);
+            var wb = T.Load(w + n);
+            var xc = T.All(x0[c]);
+            a0 = T.FusedMultiplyAdd(wa, xc, a0);
+            b0 = T.FusedMultiplyAdd(wb, xc, b0);
+            xc = T.All(x1[c]);
+            a1 = T.FusedMultiplyAdd(wa, xc, a1);
+            b1 = T.FusedMultiplyAdd(wb, xc, b1);
+            xc = T.All(x2[c]);
+            a2 = T.FusedMultiplyAdd(wa, xc, a2);
+            b2 = T.FusedMultiplyAdd(wb, xc, b2);
+            xc = T.All(x3[c]);
+            a3 = T.FusedMultiplyAdd(wa, xc, a3);
+            b3 = T.FusedMultiplyAdd(wb, xc, b3);
+        }
+        a0.Store(y.P0);
+        b0.Store(y.P0 + n);
+        a1.Store(y.P1);
+        b1.Store(y.P1 + n);
+        a2.Store(y.P2);
+        b2.Store(y.P2 + n);
+        a3.Store(y.P3);
+        b3.Store(y.P3 + n);
     }
 
     /// <summary>16 rows of int16 inputs.   w [pairs, 16, 2]</summary>
@@ -130,5 +185,18 @@ internal abstract unsafe class VectorKernel : Kernel
         }
         s0.Store(y);
         s1.Store(y + n);
+    }
+
+    /// <summary>A vector of each of four streams.</summary>
+    private readonly struct FourStreams(float* p0, float* p1, float* p2, float* p3)
+    {
+        public readonly float* P0 = p0, P1 = p1, P2 = p2, P3 = p3;
+
+        public FourStreams(Signal s0, Signal s1, Signal s2, Signal s3)
+            : this(s0.Floats, s1.Floats, s2.Floats, s3.Floats)
+        {
+        }
+
+        public FourStreams From(int row) => new(P0 + row, P1 + row, P2 + row, P3 + row);
     }
 }
