@@ -6,6 +6,7 @@ using EdgeRnn.Host.Commands;
 using EdgeRnn.Host.Models;
 using EdgeRnn.Host.Pipeline;
 using EdgeRnn.Host.Transport;
+using EdgeRnn.Runtime.Kernels;
 using EdgeRnn.Wire;
 
 const int Done = 0;
@@ -38,6 +39,16 @@ if (options.Help || options.Version)
 {
     StandardStreams.Print(options.Help ? HostOptions.Usage : VersionText());
     return Done;
+}
+
+try
+{
+    _ = Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
+}
+catch (PlatformNotSupportedException e)
+{
+    StandardStreams.Say(e.Message.TrimEnd('.'));
+    return WrongUsage;
 }
 
 return Run(options) ? Done : Failed;

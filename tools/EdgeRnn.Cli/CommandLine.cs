@@ -104,6 +104,7 @@ internal static class CommandLine
     private static string Sentence(Exception e) => e switch
     {
         UserException or UsageException => e.Message,
+        PlatformNotSupportedException => e.Message, // the environment names a kernel that does not run here
         InvalidDataException or IOException or UnauthorizedAccessException => e.Message,
         OutOfMemoryException => "There is not enough memory; use less data, a smaller batch or a smaller network.",
         _ => $"This should not happen: {e.GetType().Name}: {e.Message} (set EDGERNN_TRACE=1 to see where).",

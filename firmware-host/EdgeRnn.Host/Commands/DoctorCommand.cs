@@ -1,18 +1,24 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 using System.Text;
 using EdgeRnn.Host.Models;
 using EdgeRnn.Host.Transport;
+using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Host.Commands;
 
 /// <summary><c>edgernn-host doctor</c>: what keeps a host from working on this board, and what to do about it.</summary>
-internal static partial class DoctorCommand
+/// <param name="root">The folder under which /dev, /etc, /proc, /sys and /usr are; tests make up one of their own.</param>
+/// <param name="glibcVersion">Of the C library that runs.</param>
+/// <param name="kernel">The one that the environment asks for; may be null.</param>
+internal sealed partial class DoctorCommand(string root, string glibcVersion, string? kernel)
 {
-    private static readonly StringBuilder Text = new();
-    private static int _faults;
+    private static readonly Version OldestGlibc = new(2, 34);
+
+    private readonly StringBuilder _text = new();
+
+    /// <summary>What is to be mended.</summary>
+    public int Faults { get; private set; }
 
     /// <summary>Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.</summary>
     public static string? Run(string[] args, out string? usage)
@@ -22,39 +28,49 @@ internal static partial class DoctorCommand
             return null;
         if (!OperatingSystem.IsLinux())
             return "doctor needs Linux";
+        var doctor = new DoctorCommand("/", GlibcVersion(), Environment.GetEnvironmentVariable(Kernel.Variable));
+        StandardStreams.Print(doctor.Examine(words["--port"], words["--model"], words["--state"], words["--trust"]));
+        return doctor.Faults == 0
+            ? null
+            : $"{doctor.Faults} to mend; do what the arrows say and run edgernn-host doctor again";
+    }
+
+    /// <summary>Looks at everything; gives a line for each finding and, behind an arrow, what mends it.</summary>
+    public string Examine(string? port, string? model, string? state, string? trust)
+    {
         Processor();
         Libraries();
-        Port(words["--port"]);
+        Port(port);
         Daemons();
-        if (words["--model"] is { } model)
-            Model(model, words["--trust"]);
-        if (words["--state"] is { } state)
+        if (model is not null)
+            Model(model, trust);
+        if (state is not null)
             State(state);
-        StandardStreams.Print(Text.ToString().TrimEnd());
-        return _faults == 0 ? null : $"{_faults} to mend; do what the arrows say and run edgernn-host doctor again";
+        return _text.ToString().TrimEnd();
     }
 
-    private static void Processor()
+    private void Processor()
     {
         string name = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
-        string vectors = Dp.IsSupported ? "NEON with SDOT" : AdvSimd.IsSupported ? "NEON"
-            : AvxVnni.IsSupported ? "AVX-VNNI" : Avx2.IsSupported ? "AVX2" : "no vector instructions";
-        Fine("processor", $"{name}, {vectors}");
+        string kernels = string.Join(", ", Kernel.Available.Select(k => k.Name));
+        bool isKnown = string.IsNullOrEmpty(kernel) || Kernel.Available.Any(k => k.Name == kernel);
+        string chosen = string.IsNullOrEmpty(kernel) ? "" : $"; {Kernel.Variable} chooses {kernel}";
+        Judge("processor", $"{name}, runs {kernels}{chosen}",
+            isKnown ? null : $"name one of {kernels} in {Kernel.Variable}, or unset it");
     }
 
-    private static unsafe void Libraries()
+    private void Libraries()
     {
-        string version = Marshal.PtrToStringUTF8((nint)LibcVersion()) ?? "";
-        bool isRead = Version.TryParse(version, out var number);
-        Judge("glibc", $"version {version}", !isRead || number < new Version(2, 34)
-            ? "2.34 or later is needed: use Raspberry Pi OS bookworm or another system of 2022 or later" : null);
+        bool isRead = Version.TryParse(glibcVersion, out var number);
+        Judge("glibc", $"version {glibcVersion}", !isRead || number < OldestGlibc
+            ? $"{OldestGlibc} or later is needed: use Raspberry Pi OS bookworm or another system of 2022 or later" : null);
     }
 
-    private static void Port(string? name)
+    private void Port(string? name)
     {
         if (name is null or "auto")
         {
-            name = PortNames.OnlyCandidate("/dev/serial/by-id", out string? error);
+            name = PortNames.OnlyCandidate(At("dev/serial/by-id"), out string? error);
             if (name is null)
             {
                 Judge("port", "none chosen", error);
@@ -64,11 +80,7 @@ internal static partial class DoctorCommand
         int fd = Libc.Open(name, Libc.O_RDONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
         if (fd < 0)
         {
-            int error = Libc.LastError;
-            string remedy = error == Libc.EACCES
-                ? $"sudo usermod -aG {GroupOf(name)} $USER, and log in again"
-                : PortNames.Explain(name, error);
-            Judge("port", error == Libc.EACCES ? $"{name} may not be read by this user" : name, remedy);
+            Closed(name, Libc.LastError);
             return;
         }
         bool isTerminal = SerialSettings.IsTerminal(fd);
@@ -83,25 +95,33 @@ internal static partial class DoctorCommand
         Console(Path.GetFileName(device));
     }
 
-    private static void Latency(string tty)
+    /// <summary>A port that cannot be opened, with the error number.</summary>
+    internal void Closed(string name, int error) => Judge(
+        "port",
+        error == Libc.EACCES ? $"{name} may not be read by this user" : name,
+        error == Libc.EACCES
+            ? $"sudo usermod -aG {GroupOf(name)} $USER, and log in again"
+            : PortNames.Explain(name, error));
+
+    private void Latency(string tty)
     {
-        string path = $"/sys/class/tty/{tty}/device/latency_timer";
+        string path = At($"sys/class/tty/{tty}/device/latency_timer");
         if (!int.TryParse(FirstLine(path), CultureInfo.InvariantCulture, out int ms))
             return; // not an FTDI chip
         Judge("latency", $"{tty} holds bytes back for up to {ms} ms",
             ms > 1 ? $"echo 1 | sudo tee {path} (the Debian package's udev rule does so)" : null);
     }
 
-    private static void Console(string tty)
+    private void Console(string tty)
     {
-        bool isConsole = FirstLine("/proc/cmdline").Split(' ').Any(word => word == $"console={tty}"
+        bool isConsole = FirstLine(At("proc/cmdline")).Split(' ').Any(word => word == $"console={tty}"
             || word.StartsWith($"console={tty},", StringComparison.Ordinal));
         if (isConsole)
             Judge("console", $"the kernel writes its messages to {tty}",
                 "sudo raspi-config, Interface Options, Serial Port: no login shell; then restart");
     }
 
-    private static void Daemons()
+    private void Daemons()
     {
         (string Name, string Remedy)[] known =
         [
@@ -111,8 +131,8 @@ internal static partial class DoctorCommand
             ("gpsd", "it opens serial ports that it takes for receivers: sudo systemctl disable --now gpsd.socket"),
         ];
         var running = Processes().Select(process => FirstLine($"{process}/comm")).ToHashSet();
-        string[] rules = ["/usr/lib/udev/rules.d/60-edgernn-host.rules", "/etc/udev/rules.d/60-edgernn-host.rules"];
-        bool hasRule = rules.Any(File.Exists);
+        bool hasRule = File.Exists(At("usr/lib/udev/rules.d/60-edgernn-host.rules"))
+            || File.Exists(At("etc/udev/rules.d/60-edgernn-host.rules"));
         foreach (var (name, remedy) in known)
         {
             bool isKeptAway = name == "ModemManager" && hasRule;
@@ -124,7 +144,7 @@ internal static partial class DoctorCommand
             Fine("daemons", "none that takes serial ports");
     }
 
-    private static void Model(string path, string? trust)
+    private void Model(string path, string? trust)
     {
         string? error = null;
         var key = trust is null ? null : TrustedKey.Load(trust, out error);
@@ -133,7 +153,7 @@ internal static partial class DoctorCommand
         Judge("model", stream is null ? path : $"{path}, {selfTest}", error);
     }
 
-    private static void State(string folder)
+    private void State(string folder)
     {
         if (!Directory.Exists(folder))
         {
@@ -146,7 +166,7 @@ internal static partial class DoctorCommand
         Fine("state", $"{folder}: {(host == 0 ? "no host runs on it" : $"process {host} runs on it")}, {models}");
     }
 
-    private static string UsersOf(string device)
+    private string UsersOf(string device)
     {
         List<string> users = [];
         foreach (string process in Processes())
@@ -164,16 +184,16 @@ internal static partial class DoctorCommand
         return string.Join(", ", users);
     }
 
-    private static string GroupOf(string path)
+    private string GroupOf(string path)
     {
         uint group = Libc.GroupOf(path);
-        string[] groups = File.Exists("/etc/group") ? File.ReadAllLines("/etc/group") : [];
+        string[] groups = File.Exists(At("etc/group")) ? File.ReadAllLines(At("etc/group")) : [];
         return groups.Select(line => line.Split(':'))
             .FirstOrDefault(fields => fields.Length > 2 && fields[2] == group.ToString(CultureInfo.InvariantCulture))?[0]
             ?? "dialout";
     }
 
-    private static IEnumerable<string> Processes() => Directory.EnumerateDirectories("/proc")
+    private IEnumerable<string> Processes() => Directory.EnumerateDirectories(At("proc"))
         .Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0])
             && Path.GetFileName(folder) != Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
 
@@ -189,16 +209,20 @@ internal static partial class DoctorCommand
         }
     }
 
-    private static void Fine(string what, string found) => Judge(what, found, null);
+    private string At(string path) => Path.Combine(root, path);
 
-    private static void Judge(string what, string found, string? remedy)
+    private void Fine(string what, string found) => Judge(what, found, null);
+
+    private void Judge(string what, string found, string? remedy)
     {
-        Text.Append(remedy is null ? "ok    " : "mend  ").Append(what.PadRight(11)).Append(found).Append('\n');
+        _text.Append(remedy is null ? "ok    " : "mend  ").Append(what.PadRight(11)).Append(found).Append('\n');
         if (remedy is null)
             return;
-        _faults++;
-        Text.Append("      -> ").Append(remedy).Append('\n');
+        Faults++;
+        _text.Append("      -> ").Append(remedy).Append('\n');
     }
+
+    private static unsafe string GlibcVersion() => Marshal.PtrToStringUTF8((nint)LibcVersion()) ?? "";
 
     [LibraryImport("libc", EntryPoint = "gnu_get_libc_version")]
     private static unsafe partial byte* LibcVersion();

@@ -1,6 +1,7 @@
 using System.Text;
 using EdgeRnn.Cli;
 using EdgeRnn.Host.Transport;
+using EdgeRnn.Runtime.Kernels;
 using EdgeRnn.Wire;
 using Xunit;
 
@@ -36,6 +37,18 @@ public sealed class HostRefusalTests : IDisposable
         Assert.Equal(2, run.ExitCode);
         Assert.StartsWith(sentence, Assert.Single(run.Errors), StringComparison.Ordinal);
         Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public void A_kernel_that_does_not_run_here_is_refused_with_the_names_of_those_that_do()
+    {
+        string names = string.Join(", ", Kernel.Available.Select(k => k.Name));
+        var run = HostRun.With("EDGERNN_KERNEL", "mmx", "--model", _file.Name, "--port", "-");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal(
+            $"EDGERNN_KERNEL is 'mmx', but this processor runs {names}; name one of these or unset it",
+            Assert.Single(run.Errors));
+        Assert.Equal(0, HostRun.With("EDGERNN_KERNEL", "scalar", "--model", _file.Name, "--port", "-").ExitCode);
     }
 
     [Theory]

@@ -18,9 +18,15 @@ public sealed record HostRun(int ExitCode, string[] Output, string[] Errors)
     /// <summary>Runs the host until it ends.</summary>
     /// <param name="input">Bytes for its standard input.</param>
     /// <param name="arguments">Its options.</param>
-    public static HostRun Of(byte[] input, params string[] arguments)
+    public static HostRun Of(byte[] input, params string[] arguments) => Of(input, Start(arguments));
+
+    /// <summary>Runs the host without input until it ends, with a variable of the environment set.</summary>
+    public static HostRun With(string variable, string value, params string[] arguments) =>
+        Of([], Start([(variable, value)], arguments));
+
+    private static HostRun Of(byte[] input, Process started)
     {
-        using var process = Start(arguments);
+        using var process = started;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         try
@@ -37,7 +43,9 @@ public sealed record HostRun(int ExitCode, string[] Output, string[] Errors)
     }
 
     /// <summary>Starts the host with all three streams redirected.</summary>
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static Process Start((string Name, string Value)[] variables, string[] arguments)
     {
         var start = new ProcessStartInfo(Command[0])
         {
@@ -47,6 +55,8 @@ public sealed record HostRun(int ExitCode, string[] Output, string[] Errors)
         };
         foreach (string argument in Command.Skip(1).Concat(arguments))
             start.ArgumentList.Add(argument);
+        foreach (var (name, value) in variables)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 
