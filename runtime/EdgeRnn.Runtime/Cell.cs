@@ -130,6 +130,6 @@ internal abstract class MemoryCell<TNumber> : Cell
 
     protected sealed override Span<byte> MemoryBytes => MemoryMarshal.AsBytes(Memory.Span[..Layer.Units]);
 
-    /// <summary>A number for each unit, with padding for the last vector.</summary>
-    protected AlignedBuffer<TNumber> NewUnits() => new(Layer.Units + 32);
+    /// <summary>Numbers for each unit, with padding for the last vector.</summary>
+    protected AlignedBuffer<TNumber> NewUnits(int numbers = 1) => new(numbers * Layer.Units + 32);
 }

@@ -90,12 +90,12 @@ internal sealed unsafe class DenseHead<T>(RnnLayer layer, Projection weights, bo
     public override void Forward(Signal x, Span<float> scores)
     {
         int labels = Layer.Units;
-        float* logits = _logits.Pointer, powers = _powers.Pointer;
+        float* logits = _logits.Pointer, powers = _powers.Pointer, limits = _limits.Pointer;
         weights.Multiply(x, null, logits);
         for (int i = 0; i < labels; i += T.Count)
         {
             var logit = rounds ? Logit(T.Load(logits + i)) : T.Load(logits + i);
-            T.Min(logit, T.Load(_limits.Pointer + i)).Store(logits + i);
+            T.Min(logit, T.Load(limits + i)).Store(logits + i);
         }
 
         // score = exp(logit - largest) / Σ exp(logit - largest)

@@ -21,7 +21,7 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
 {
     private readonly Projection _gates, _input, _recurrent;
     private readonly AlignedBuffer<float> _gateSums, _inputSums, _recurrentSums;
-    private readonly AlignedBuffer<TNumber> _r, _z;
+    private readonly AlignedBuffer<TNumber> _rAndZ;
     private readonly TConstants _constants = TNumerics.Constants(0);
 
     public GruCell(RnnLayer layer, Precision precision, Packing packing)
@@ -37,7 +37,7 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
     {
         (_gates, _input, _recurrent) = (gates, input, recurrent);
         (_gateSums, _inputSums, _recurrentSums) = (gates.NewResult(), input.NewResult(), recurrent.NewResult());
-        (_r, _z) = (NewUnits(), NewUnits());
+        _rAndZ = NewUnits(2);
         Products = [new(gates, null, Hidden, _gateSums), new(input, null, null, _inputSums)];
         if (!layer.ResetBefore)
             Products = [.. Products, new(recurrent, Hidden, null, _recurrentSums)];
@@ -47,27 +47,29 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
     {
         int units = Layer.Units;
         bool resetBefore = Layer.ResetBefore;
-        TNumber* r = _r.Pointer, z = _z.Pointer, state = Memory.Pointer;
+        TNumber* r = _rAndZ.Pointer, z = r + units, state = Memory.Pointer;
         float* fromInput = _inputSums.Pointer, fromHidden = _recurrentSums.Pointer;
         void* hidden = Hidden.Pointer;
-        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(_gateSums.Pointer, r, units, _constants);
-        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(_gateSums.Pointer + units, z, units, _constants);
+        var k = _constants;
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(_gateSums.Pointer, r, 2 * units, _constants);
         if (resetBefore)
         {
             // The hidden signal makes room for r·h: nothing reads it between the gates and the new state.
-            for (int u = 0; u < units; u += TNumerics.Count)
-                TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(r + u), TNumerics.Load(state + u)), hidden, u);
+            for (nint u = 0; u < units; u += TNumerics.Count)
+            {
+                var reset = TNumerics.Product(TNumerics.Load(r + u), TNumerics.Load(state + u));
+                TNumerics.StoreBounded(reset, hidden, u, k);
+            }
             _recurrent.Multiply(Hidden, null, fromHidden, addend: fromInput);
         }
-        var k = _constants;
-        for (int u = 0; u < units; u += TNumerics.Count)
+        for (nint u = 0; u < units; u += TNumerics.Count)
         {
             var n = TNumerics.LoadSums(fromHidden + u);
             if (!resetBefore)
                 n = TNumerics.Candidate(TNumerics.LoadSums(fromInput + u), TNumerics.Load(r + u), n);
             var h = TNumerics.Blend(TNumerics.Load(z + u), TNumerics.Tanh(n, k), TNumerics.Load(state + u));
             TNumerics.Store(h, state + u);
-            TNumerics.StoreBounded(h, hidden, u);
+            TNumerics.StoreBounded(h, hidden, u, k);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
 {
     private readonly Projection _gates;
     private readonly AlignedBuffer<float> _sums;
-    private readonly AlignedBuffer<TNumber> _i, _f, _g, _o;
+    private readonly AlignedBuffer<TNumber> _iAndF, _g, _o;
     private readonly TConstants _constants;
 
     public LstmCell(RnnLayer layer, Precision precision, Packing packing)
@@ -36,7 +36,7 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
         _gates = gates;
         _sums = gates.NewResult();
         Products = [new(gates, null, Hidden, _sums)];
-        (_i, _f, _g, _o) = (NewUnits(), NewUnits(), NewUnits(), NewUnits());
+        (_iAndF, _g, _o) = (NewUnits(2), NewUnits(), NewUnits());
         _constants = TNumerics.Constants(layer.CellFractionBits);
     }
 
@@ -44,20 +44,19 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
     {
         int units = Layer.Units;
         float* sums = _sums.Pointer;
-        TNumber* i = _i.Pointer, f = _f.Pointer, g = _g.Pointer, o = _o.Pointer, cell = Memory.Pointer;
-        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums, i, units, _constants);
-        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums + units, f, units, _constants);
+        TNumber* i = _iAndF.Pointer, f = i + units, g = _g.Pointer, o = _o.Pointer, cell = Memory.Pointer;
+        Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums, i, 2 * units, _constants);
         Gates<TNumerics, T, TNumber, TConstants>.Tanh(sums + 2 * units, g, units, _constants);
         Gates<TNumerics, T, TNumber, TConstants>.Sigmoid(sums + 3 * units, o, units, _constants);
 
         var k = _constants;
         void* hidden = Hidden.Pointer;
-        for (int u = 0; u < units; u += TNumerics.Count)
+        for (nint u = 0; u < units; u += TNumerics.Count)
         {
             var c = TNumerics.NextCell(
                 TNumerics.Load(f + u), TNumerics.Load(cell + u), TNumerics.Load(i + u), TNumerics.Load(g + u), k);
             TNumerics.Store(c, cell + u);
-            TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(o + u), TNumerics.TanhOfCell(c, k)), hidden, u);
+            TNumerics.StoreBounded(TNumerics.Product(TNumerics.Load(o + u), TNumerics.TanhOfCell(c, k)), hidden, u, k);
         }
     }
 

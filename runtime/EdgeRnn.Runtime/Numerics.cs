@@ -51,13 +51,13 @@ internal unsafe interface INumerics<T, TNumber, TConstants>
     static abstract T Product(T a, T b);
 
     /// <summary>Writes bounded activations for the next product to read.   quantized: from Q0.15</summary>
-    static abstract void StoreBounded(T value, void* signal, int unit);
+    static abstract void StoreBounded(T value, void* signal, nint unit, in TConstants k);
 
     /// <summary>
     /// Writes what a product gave, or a reading, for the next product to read, with relu if <paramref name="relu"/>.
     /// quantized: from integers of the signal's scale, rounded and saturated
     /// </summary>
-    static abstract void StoreLinear(float* source, bool relu, void* signal, int unit);
+    static abstract void StoreLinear(float* source, bool relu, void* signal, nint unit);
 }
 
 /// <summary>The formulas of float sessions hold none.</summary>
@@ -106,10 +106,11 @@ internal readonly unsafe struct FloatNumerics<T> : INumerics<T, float, NoConstan
     public static T Product(T a, T b) => a * b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBounded(T value, void* signal, int unit) => value.Store((float*)signal + unit);
+    public static void StoreBounded(T value, void* signal, nint unit, in NoConstants k) =>
+        value.Store((float*)signal + unit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreLinear(float* source, bool relu, void* signal, int unit)
+    public static void StoreLinear(float* source, bool relu, void* signal, nint unit)
     {
         var y = relu ? FixedPoint.Relu(T.Load(source)) : T.Load(source);
         FixedPoint.Clamp(y, -LargestSignal, LargestSignal).Store((float*)signal + unit);
@@ -119,20 +120,21 @@ internal readonly unsafe struct FloatNumerics<T> : INumerics<T, float, NoConstan
 /// <summary>How many bits the inputs and hidden activations of a quantized session have.</summary>
 internal unsafe interface IActivationBits
 {
-    static abstract void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T>;
+    static abstract void StoreBounded<T>(T value, void* signal, nint unit, in FixedPointConstants<T> k)
+        where T : unmanaged, IShortLanes<T>;
 
-    static abstract void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T>;
+    static abstract void StoreLinear<T>(T value, void* signal, nint unit) where T : unmanaged, IShortLanes<T>;
 }
 
 /// <summary>-127 to 127; Q0.15 activations in units of 1/127.</summary>
 internal readonly unsafe struct Int8Activations : IActivationBits
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
-        T.Product(value, T.All(127)).StoreInt8((sbyte*)signal + unit);
+    public static void StoreBounded<T>(T value, void* signal, nint unit, in FixedPointConstants<T> k)
+        where T : unmanaged, IShortLanes<T> => T.Product(value, k.MostInt8).StoreInt8((sbyte*)signal + unit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+    public static void StoreLinear<T>(T value, void* signal, nint unit) where T : unmanaged, IShortLanes<T> =>
         T.Max(value, T.All(-127)).StoreInt8((sbyte*)signal + unit);
 }
 
@@ -140,11 +142,11 @@ internal readonly unsafe struct Int8Activations : IActivationBits
 internal readonly unsafe struct Int16Activations : IActivationBits
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBounded<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
-        value.Store((short*)signal + unit);
+    public static void StoreBounded<T>(T value, void* signal, nint unit, in FixedPointConstants<T> k)
+        where T : unmanaged, IShortLanes<T> => value.Store((short*)signal + unit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreLinear<T>(T value, void* signal, int unit) where T : unmanaged, IShortLanes<T> =>
+    public static void StoreLinear<T>(T value, void* signal, nint unit) where T : unmanaged, IShortLanes<T> =>
         T.Max(value, T.All(-32767)).Store((short*)signal + unit);
 }
 
@@ -191,10 +193,11 @@ internal readonly unsafe struct IntegerNumerics<T, TBits> : INumerics<T, short, 
     public static T Product(T a, T b) => T.Product(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBounded(T value, void* signal, int unit) => TBits.StoreBounded(value, signal, unit);
+    public static void StoreBounded(T value, void* signal, nint unit, in FixedPointConstants<T> k) =>
+        TBits.StoreBounded(value, signal, unit, k);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreLinear(float* source, bool relu, void* signal, int unit)
+    public static void StoreLinear(float* source, bool relu, void* signal, nint unit)
     {
         var y = T.Round(source);
         TBits.StoreLinear(relu ? T.Max(y, T.All(0)) : y, signal, unit);

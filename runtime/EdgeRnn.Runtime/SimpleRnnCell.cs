@@ -44,8 +44,8 @@ internal sealed unsafe class SimpleRnnCell<TNumerics, T, TNumber, TConstants> : 
         else
         {
             var k = _constants;
-            for (int u = 0; u < units; u += TNumerics.Count)
-                TNumerics.StoreBounded(TNumerics.Tanh(TNumerics.LoadSums(sums + u), k), hidden, u);
+            for (nint u = 0; u < units; u += TNumerics.Count)
+                TNumerics.StoreBounded(TNumerics.Tanh(TNumerics.LoadSums(sums + u), k), hidden, u, k);
         }
     }
 

@@ -76,7 +76,7 @@ public static class FixedPoint
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T SigmoidOfTwice<T>(T t, in FixedPointConstants<T> k) where T : unmanaged, IShortLanes<T> =>
-        T.ComplementUnlessNegative(T.Max(Falling(k.One - T.Abs(t), k), k.Least), t, k.Half);
+        T.ComplementUnlessNegative(T.Max(Falling(k.One - T.Abs(t), k), k.Least), t, k.Half, k.Whole);
 
     /// <summary>tanh of an LSTM's cell state in Q0.15: within 2^-12 of the truth, odd, monotonic.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,7 +120,7 @@ public readonly struct FixedPointConstants<T>(int cellFractionBits)
     // u fall like the exponential function itself, so few terms do. The K come from a minimax fit to the rounded u² and
     // w, and from a search near it for the integers with the least error among those that make both functions monotonic
     // and exact at 0.
-    private static readonly short[] Values = [8, 7568, 30724, -30999, 9087, FixedPoint.One, 1, 16384];
+    private static readonly short[] Values = [8, 7568, 30724, -30999, 9087, FixedPoint.One, 1, 16384, -32768, 127];
 
     internal readonly T K0 = T.All(Values[0]);
     internal readonly T K1 = T.All(Values[1]);
@@ -130,6 +130,10 @@ public readonly struct FixedPointConstants<T>(int cellFractionBits)
     internal readonly T One = T.All(Values[5]);
     internal readonly T Least = T.All(Values[6]);
     internal readonly T Half = T.All(Values[7]);
+    internal readonly T Whole = T.All(Values[8]);
+
+    /// <summary>Integers of an int8 signal for each Q0.15 unit.</summary>
+    public readonly T MostInt8 = T.All(Values[9]);
 
     /// <summary>Brings Q0.15 numbers to the cell's format, as a Q0.15 number.</summary>
     internal readonly T CellFactor = T.All((short)(1 << cellFractionBits));

@@ -64,9 +64,9 @@ public unsafe interface IShortLanes<T> where T : unmanaged, IShortLanes<T>
 
     /// <summary>
     /// 32768 - a, but a where <paramref name="sign"/> is negative; the caller knows that a is 16384 where that is 0,
-    /// and has 16384 in <paramref name="half"/>.
+    /// and has 16384 in <paramref name="half"/> and -32768 in <paramref name="whole"/>.
     /// </summary>
-    static abstract T ComplementUnlessNegative(T a, T sign, T half);
+    static abstract T ComplementUnlessNegative(T a, T sign, T half, T whole);
 }
 
 /// <summary>One number: the definition of every formula's result.</summary>
@@ -124,7 +124,8 @@ public readonly unsafe struct ScalarShort(short value) : IShortLanes<ScalarShort
         new(checked((short)(Math.Sign(sign.Value) * magnitude.Value)));
 
     /// <inheritdoc/>
-    public static ScalarShort ComplementUnlessNegative(ScalarShort a, ScalarShort sign, ScalarShort half) =>
+    public static ScalarShort ComplementUnlessNegative(
+        ScalarShort a, ScalarShort sign, ScalarShort half, ScalarShort whole) =>
         new(sign.Value < 0 ? a.Value : checked((short)(32768 - a.Value)));
 
     private static ScalarShort Saturated(int value) => new((short)Math.Clamp(value, short.MinValue, short.MaxValue));
@@ -248,11 +249,15 @@ public readonly unsafe struct VectorShorts(Vector<short> value) : IShortLanes<Ve
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static VectorShorts ComplementUnlessNegative(VectorShorts a, VectorShorts sign, VectorShorts half)
+    public static VectorShorts ComplementUnlessNegative(
+        VectorShorts a, VectorShorts sign, VectorShorts half, VectorShorts whole)
     {
-        var fromHalf = half.Value - a.Value;
         if (Avx2.IsSupported)
-            return new(half.Value + Avx2.Sign(fromHalf.AsVector256(), sign.Value.AsVector256()).AsVector());
-        return new(Vector.ConditionalSelect(sign.Value >> 15, a.Value, half.Value + fromHalf));
+        {
+            var fromHalf = (half.Value - a.Value).AsVector256();
+            return new(half.Value + Avx2.Sign(fromHalf, sign.Value.AsVector256()).AsVector());
+        }
+        // -32768 is 32768 modulo 2^16.
+        return new(Vector.ConditionalSelect(sign.Value >> 15, a.Value, whole.Value - a.Value));
     }
 }
