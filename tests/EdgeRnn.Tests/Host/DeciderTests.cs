@@ -51,6 +51,18 @@ public class DeciderTests
     }
 
     [Fact]
+    public void After_a_reset_nothing_is_in_force()
+    {
+        var decider = Decider("minimum=2");
+        for (int step = 0; step < 4; step++)
+            decider.Decide([1, 0, 0], step);
+        Assert.True(decider.IsKnown);
+        decider.Reset();
+        decider.Decide([1, 0, 0], 4);
+        Assert.False(decider.IsKnown);
+    }
+
+    [Fact]
     public void Exponential_smoothing_takes_a_share_of_the_newest()
     {
         var decider = Decider("newest=0.25");

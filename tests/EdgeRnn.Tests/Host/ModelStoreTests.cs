@@ -23,6 +23,19 @@ public class ModelStoreTests
     };
 
     [Fact]
+    public void A_model_that_is_withdrawn_makes_way_for_a_newer_one()
+    {
+        var folder = new CrashingFolder(new(1));
+        var store = new ModelStore(folder);
+        store.Offer(Files[1]);
+        Begin(store);
+        store.Offer(Files[2]);
+        Assert.Equal(0, store.Withdraw());
+        Assert.Equal(Files[2], folder.Read(ModelStore.Trial, out _));
+        Assert.False(store.HasRunning);
+    }
+
+    [Fact]
     public void Cut_anywhere_a_start_has_the_old_model_or_the_new_one()
     {
         const int Seeds = 190;

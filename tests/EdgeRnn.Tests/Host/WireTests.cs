@@ -31,6 +31,21 @@ public class WireTests
     }
 
     [Fact]
+    public void What_is_longer_than_any_frame_is_thrown_away_in_pieces()
+    {
+        byte[] endless = new byte[3 * Frame.MaxEncodedLength];
+        endless.AsSpan().Fill(1);
+        byte[] scratch = new byte[Frame.MaxEncodedLength];
+        var answer = FrameDecoder.Decode(endless.AsSpan(0, Frame.MaxEncodedLength), null, scratch, out _, out int consumed);
+        Assert.Equal((FrameAnswer.NeedMore, 0), (answer, consumed));
+        foreach (int length in new[] { Frame.MaxEncodedLength + 1, endless.Length })
+        {
+            answer = FrameDecoder.Decode(endless.AsSpan(0, length), null, scratch, out _, out consumed);
+            Assert.Equal((FrameAnswer.ThrowAway, Frame.MaxEncodedLength + 1), (answer, consumed));
+        }
+    }
+
+    [Fact]
     public void Cobs_gives_back_any_bytes()
     {
         var random = new Random(1);
