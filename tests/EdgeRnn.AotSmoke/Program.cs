@@ -8,6 +8,7 @@ const string Usage = """
     EdgeRnn.AotSmoke --exactness STEPS PIXELS|seeded hashes of long runs, a line a network
     EdgeRnn.AotSmoke --real-time STEPS               how the times of single steps are spread
     EdgeRnn.AotSmoke --steps MODEL.ernn N            N steps and nothing else
+    EdgeRnn.AotSmoke --frames logmel:40 N            N frames of sound at 16 kHz and nothing else
     """;
 
 // Repeats, in the code that the ahead-of-time compiler makes, what the unit tests show of the code that the JIT makes.
@@ -25,6 +26,8 @@ switch (args)
         return RealTime.Run(steps);
     case ["--steps", var model, var count]:
         return Steps.Run(model, count);
+    case ["--frames", var features, var count]:
+        return Steps.RunFrames(features, count);
     case [] or [['-', ..], ..]:
         Console.Error.WriteLine(Usage);
         return 2;

@@ -79,6 +79,9 @@ public class SoundAugmentationTests
                 continue;
             heard++;
             Assert.Equal(30 * NepersPerDb, loud[place] - soft[place], 0.5);
+            // Both tones are as loud as each other: where one is in the background of the other, its level is the ratio.
+            if (kind == "mix")
+                Assert.InRange((Highest(loud, hz) - Highest(Features(1), hz)) / NepersPerDb, -21.5, -0.5);
         }
         Assert.InRange(heard, Epochs / 5, Epochs);
     }
@@ -140,6 +143,9 @@ public class SoundAugmentationTests
         Augmentation.Parse(kinds), data ?? Tones, Normalisation.Measure(Tones, NormalisationMode.Channel), seed: 3);
 
     private static int Loudest(float[] features) => Array.IndexOf(features, features.Max());
+
+    private static float Highest(float[] features, int hz) => Enumerable.Range(0, features.Length / Width)
+        .Max(t => features[t * Width + BandOf(hz)]);
 
     /// <summary>The first step that is as loud as the tone, but for 20 dB.</summary>
     private static int Begin(float[] features) =>
