@@ -98,7 +98,7 @@ public class OnnxRefusalTests
         graph.Add("Concat", parts, ["y"], [Attribute("axis", 0)]);
         graph.Output("y", 45_000);
         Assert.Throws<UserException>(() => OnnxImport.Read(graph.Write(), new()));
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{clock.Elapsed}");
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{clock.Elapsed}");
     }
 
     private static NodeProto Node(ModelProto model, string operation) => model.Graph.Node.First(node => node.OpType == operation);

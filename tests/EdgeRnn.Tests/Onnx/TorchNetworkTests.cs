@@ -91,6 +91,24 @@ public class TorchNetworkTests
         }
     }
 
+    /// <summary>Logits, scores and their logarithms are brought to one form before they are compared.</summary>
+    [Theory]
+    [InlineData("lstm-two-mean", OnnxResult.Values)]
+    [InlineData("lstm-state-softmax", OnnxResult.Softmax)]
+    [InlineData("gru-mlp-logsoftmax", OnnxResult.LogSoftmax)]
+    public void Comparing_a_network_with_itself_finds_rounding_alone(string name, OnnxResult result)
+    {
+        var golden = GoldenNetwork.Read(name);
+        Assert.Equal(result, golden.Network.Result);
+        var model = golden.Network.Model;
+        var data = new SequenceDataset(
+            name, ["a", "b", "c"], model.Labels,
+            [.. Enumerable.Range(0, golden.Sequences).Select(s => new Sequence(golden.Readings(s), 9, 0, null))]);
+        var found = OnnxComparison.Run(model, golden.File, golden.Network, data, TestContext.Current.CancellationToken);
+        Assert.Equal((golden.Sequences, golden.Sequences), (found.Outputs, found.Agreeing));
+        Assert.InRange(found.LargestDifference, 0, FloatTolerance);
+    }
+
     [Theory]
     [InlineData("lstm-two-mean", "lstm:6,lstm:6,dense:4", Pooling.Mean, Direction.Forward)]
     [InlineData("gru-last", "gru:6,dense:4", Pooling.Last, Direction.Forward)]

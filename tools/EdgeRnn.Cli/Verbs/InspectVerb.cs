@@ -96,6 +96,7 @@ internal static class InspectVerb
             Direction.Reverse => ":reverse",
             _ => "",
         };
-        return kind + direction + (layer.Variant is null ? "" : ":variant") + (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
+        string form = (layer.Activation == Activation.Relu ? ":relu" : "") + (layer.ResetBefore ? ":reset-before" : "");
+        return kind + direction + (layer.Variant is null ? "" : ":variant") + form;
     }
 }
