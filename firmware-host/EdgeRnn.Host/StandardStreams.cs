@@ -9,7 +9,9 @@ internal static class StandardStreams
     public const int Output = 1;
     public const int Error = 2;
 
-    /// <summary>Readable once the program shall stop: a reader that sleeps must not keep it from that. -1 for none.</summary>
+    /// <summary>
+    /// Readable once the program shall stop: a reader that sleeps must not keep it from that. -1 for none.
+    /// </summary>
     public static int StopFd { get; set; } = -1;
 
     /// <summary>Writes all of <paramref name="bytes"/>, waiting as long as the reader takes.</summary>
@@ -90,7 +92,9 @@ internal sealed unsafe class OutputFd
 
     private const int NoWait = 0x4040; // MSG_DONTWAIT | MSG_NOSIGNAL
 
-    /// <summary>A pipe that poll calls writable takes so many bytes without blocking, and all of them (PIPE_BUF).</summary>
+    /// <summary>
+    /// A pipe that poll calls writable takes so many bytes without blocking, and all of them (PIPE_BUF).
+    /// </summary>
     public const int NeverBlocks = 4096;
 
     private readonly bool _isSocket;

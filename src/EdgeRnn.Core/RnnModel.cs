@@ -36,7 +36,9 @@ public enum LayerKind
 /// <summary>The function applied to a layer's result.</summary>
 public enum Activation
 {
-    /// <summary>tanh for recurrent layers, none for dense ones (the head's scores are the softmax of its logits).</summary>
+    /// <summary>
+    /// tanh for recurrent layers, none for dense ones (the head's scores are the softmax of its logits).
+    /// </summary>
     Default = 0,
 
     /// <summary>max(0, x), for SimpleRNN and for dense layers before the head.</summary>
@@ -46,7 +48,9 @@ public enum Activation
 /// <summary>How a model sees an endless stream.</summary>
 public enum StreamMode
 {
-    /// <summary>Every <see cref="RnnModel.Hop"/> steps, one output for the last <see cref="RnnModel.Window"/> steps.</summary>
+    /// <summary>
+    /// Every <see cref="RnnModel.Hop"/> steps, one output for the last <see cref="RnnModel.Window"/> steps.
+    /// </summary>
     Window = 0,
 
     /// <summary>The state is carried on for ever, one output a step.</summary>
@@ -107,10 +111,14 @@ public sealed record Tensor(TensorType Type, int Rows, int Columns, ReadOnlyMemo
     /// <summary>The elements of a <see cref="TensorType.Int8"/> tensor.</summary>
     public ReadOnlySpan<sbyte> Int8s => MemoryMarshal.Cast<byte, sbyte>(Data.Span);
 
-    /// <summary>Real weight per integer, for each row of a <see cref="TensorType.Int8"/> tensor: float32 <c>[Rows]</c>.</summary>
+    /// <summary>
+    /// Real weight per integer, for each row of a <see cref="TensorType.Int8"/> tensor: float32 <c>[Rows]</c>.
+    /// </summary>
     public ReadOnlySpan<float> Scales => MemoryMarshal.Cast<byte, float>(ScaleData.Span);
 
-    /// <summary>Makes a float tensor from a copy of <paramref name="values"/>, which are <c>[rows, columns]</c>.</summary>
+    /// <summary>
+    /// Makes a float tensor from a copy of <paramref name="values"/>, which are <c>[rows, columns]</c>.
+    /// </summary>
     public static Tensor FromFloats(int rows, int columns, ReadOnlySpan<float> values)
     {
         if (values.Length != rows * columns)
@@ -148,7 +156,9 @@ public sealed record RnnLayer
     /// <summary>The function applied to the result.</summary>
     public Activation Activation { get; init; }
 
-    /// <summary>GRU: the reset gate multiplies the state before the recurrent product, which is not PyTorch's form.</summary>
+    /// <summary>
+    /// GRU: the reset gate multiplies the state before the recurrent product, which is not PyTorch's form.
+    /// </summary>
     public bool ResetBefore { get; init; }
 
     /// <summary><c>[Gates·Units, InputSize]</c>; here and below once for each direction, one after the other.</summary>

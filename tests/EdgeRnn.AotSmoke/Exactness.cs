@@ -48,9 +48,12 @@ internal static class Exactness
         FeatureExactness.Check(checks, expected);
     }
 
-    /// <summary>Prints a line <c>net kernel hash</c> for each network as soon as it is done; uses all processors.</summary>
+    /// <summary>
+    /// Prints a line <c>net kernel hash</c> for each network as soon as it is done; uses all processors.
+    /// </summary>
     /// <param name="count">Steps of each.</param>
-    /// <param name="pixelsPath">A byte a pixel, 28 a step, begun anew at the end; or "seeded" for made-up readings.</param>
+    /// <param name="pixelsPath">A byte a pixel, 28 a step, begun anew at the end; or "seeded" for made-up
+    /// readings.</param>
     public static int PrintLong(string count, string pixelsPath)
     {
         int steps = int.Parse(count, CultureInfo.InvariantCulture);

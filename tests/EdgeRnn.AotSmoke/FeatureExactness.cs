@@ -4,7 +4,9 @@ using EdgeRnn.Tests;
 
 namespace EdgeRnn.AotSmoke;
 
-/// <summary>Every bit of the features of made-up audio, in scalar and in vector code, and what a frame allocates.</summary>
+/// <summary>
+/// Every bit of the features of made-up audio, in scalar and in vector code, and what a frame allocates.
+/// </summary>
 internal static class FeatureExactness
 {
     private const int Samples = 20_000;

@@ -6,8 +6,8 @@ using EdgeRnn.Runtime;
 namespace EdgeRnn.AotSmoke;
 
 /// <summary>
-/// So many steps of one model, or frames of sound, and nothing else, for <c>tools/arm-cost</c>: the difference between runs of N and of 2·N
-/// steps is what N steps cost.
+/// So many steps of one model, or frames of sound, and nothing else, for <c>tools/arm-cost</c>: the difference between
+/// runs of N and of 2·N steps is what N steps cost.
 /// </summary>
 internal static class Steps
 {

@@ -17,7 +17,8 @@ public static class RandomModels
     /// <param name="seed">Decides every number.</param>
     /// <param name="precision">Its arithmetic.</param>
     /// <param name="inputs">Readings a step.</param>
-    /// <param name="net">For instance <c>lstm:33,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>; float layers may be
+    /// <param name="net">For instance <c>lstm:33,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>; float layers
+    /// may be
     /// <c>:bi</c> or <c>:reverse</c>.</param>
     /// <param name="window">Steps of a window; 0 for continuous mode.</param>
     /// <param name="hop">Steps from window to window; 0 for <paramref name="window"/>.</param>

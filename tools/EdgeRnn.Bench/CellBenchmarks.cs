@@ -5,8 +5,8 @@ using EdgeRnn.Runtime;
 namespace EdgeRnn.Bench;
 
 /// <summary>
-/// One recurrent layer of 128 units on 32 inputs, without the head: <see cref="RnnSession.Advance"/>, which is also what
-/// the inner steps of a window cost.
+/// One recurrent layer of 128 units on 32 inputs, without the head: <see cref="RnnSession.Advance"/>, which is also
+/// what the inner steps of a window cost.
 /// </summary>
 public class CellBenchmarks
 {

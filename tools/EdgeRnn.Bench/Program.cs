@@ -7,8 +7,8 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Perfolizer.Horology;
 
 // dotnet run -c Release --project tools/EdgeRnn.Bench -- --filter '*'
-// In this process: BenchmarkDotNet's other toolchains restore a project of their own, which needs a network. One thread,
-// short iterations, so that all takes minutes; `edgernn bench --suite` is what the published ratios are from.
+// In this process: BenchmarkDotNet's other toolchains restore a project of their own, which needs a network. One
+// thread, short iterations, so that all takes minutes; `edgernn bench --suite` is what the published ratios are from.
 var config = ManualConfig.Create(DefaultConfig.Instance)
     .AddJob(Job.Default
         .WithToolchain(InProcessEmitToolchain.Instance)

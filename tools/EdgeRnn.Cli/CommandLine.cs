@@ -22,7 +22,9 @@ internal static class CommandLine
     /// <summary>The arguments are wrong; one sentence on standard error says how.</summary>
     public const int WrongUsage = 2;
 
-    /// <summary>Stopped by Ctrl-C: what shells expect of a program ended by SIGINT, so that a script stops as well.</summary>
+    /// <summary>
+    /// Stopped by Ctrl-C: what shells expect of a program ended by SIGINT, so that a script stops as well.
+    /// </summary>
     public const int Stopped = 130;
 
     /// <summary>Version of the tool.</summary>

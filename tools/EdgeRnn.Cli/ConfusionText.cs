@@ -10,7 +10,9 @@ internal static class ConfusionText
     private const int LongestName = 16;
     private const int Mistakes = 8;
 
-    /// <summary>Draws <paramref name="confusion"/>, <c>[true, predicted]</c>, <paramref name="width"/> wide at most.</summary>
+    /// <summary>
+    /// Draws <paramref name="confusion"/>, <c>[true, predicted]</c>, <paramref name="width"/> wide at most.
+    /// </summary>
     public static string Draw(IReadOnlyList<string> labels, int[,] confusion, int width)
     {
         int name = Math.Min(labels.Max(l => l.Length), LongestName);

@@ -29,7 +29,8 @@ internal static class Program
     {
         using var stop = new CancellationTokenSource();
 
-        // The first request ends the job at its next safe point; a second one, should that take too long, ends the process.
+        // The first request ends the job at its next safe point; a second one, should that take too long, ends the
+        // process.
         void Stop(PosixSignalContext context)
         {
             context.Cancel = !stop.IsCancellationRequested;

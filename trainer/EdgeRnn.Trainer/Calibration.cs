@@ -96,7 +96,9 @@ public static class Calibration
         return [.. Enumerable.Range(0, layers).Select(i => new LayerRange(inputs[i], cells[i], i + 1 < layers ? inputs[i + 1] : 0))];
     }
 
-    /// <summary>A fair sample of a stream of unknown length (algorithm R of Vitter, 1985), the same each time.</summary>
+    /// <summary>
+    /// A fair sample of a stream of unknown length (algorithm R of Vitter, 1985), the same each time.
+    /// </summary>
     private sealed class Sample(int capacity)
     {
         private readonly float[] _values = new float[capacity];

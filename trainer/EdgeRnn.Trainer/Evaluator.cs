@@ -25,7 +25,8 @@ public sealed record Prediction(int Index, int Label, int Predicted, float[] Sco
 /// <summary>How good a model is on a data set.</summary>
 /// <param name="Samples">Sequences.</param>
 /// <param name="Accuracy">0 to 1, of outputs; 0 for values.</param>
-/// <param name="Loss">Mean cross-entropy, of probabilities of at least 1e-7; for values the loss that was asked for.</param>
+/// <param name="Loss">Mean cross-entropy, of probabilities of at least 1e-7; for values the loss that was asked
+/// for.</param>
 /// <param name="Confusion">Counts, <c>[true, predicted]</c>.</param>
 /// <param name="ReplacedReadings">Readings that were no finite number.</param>
 /// <param name="Seconds">Time it took.</param>
@@ -144,8 +145,8 @@ public static class Evaluator
 
     /// <summary>Lets the sequences run through a stream in the model's own mode, and measures every decision.</summary>
     /// <param name="model">A model of any precision that can stream.</param>
-    /// <param name="data">Data whose classes all are the model's; in continuous mode the state goes on from one sequence to
-    /// the next, while windows never reach over two.</param>
+    /// <param name="data">Data whose classes all are the model's; in continuous mode the state goes on from one
+    /// sequence to the next, while windows never reach over two.</param>
     /// <param name="keepPredictions">Whether <see cref="Evaluation.Predictions"/> is filled.</param>
     /// <exception cref="UserException">The data does not fit the model, or no stream can run through it.</exception>
     public static Evaluation EvaluateStream(RnnModel model, SequenceDataset data, bool keepPredictions = false)

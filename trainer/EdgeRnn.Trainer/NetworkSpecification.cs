@@ -9,7 +9,8 @@ public sealed partial class Network
     /// <summary>
     /// Makes a network from a list such as <c>lstm:128,dropout:0.2,dense:10</c>: <c>rnn:N[:relu]</c>, <c>lstm:N</c>,
     /// <c>gru:N[:reset-before]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>; <c>pool:last</c>,
-    /// <c>pool:mean</c>, <c>pool:max</c> or <c>pool:none</c> may stand before the first dense, and recurrent layers take
+    /// <c>pool:mean</c>, <c>pool:max</c> or <c>pool:none</c> may stand before the first dense, and recurrent layers
+    /// take
     /// <c>recurrent-dropout=P</c> and <c>bi</c>.
     /// </summary>
     /// <param name="specification">The list.</param>

@@ -22,7 +22,8 @@ public sealed partial class Network
     /// <param name="progress">Told after each batch and epoch, on the calling thread.</param>
     /// <param name="cancellation">Ends the run after the batch at hand.</param>
     /// <exception cref="UserException">
-    /// Data that does not fit the network, classes or channels that nothing can be learnt of, or a loss that is NaN in the first epoch.
+    /// Data that does not fit the network, classes or channels that nothing can be learnt of, or a loss that is NaN in
+    /// the first epoch.
     /// </exception>
     public History Fit(
         SequenceDataset train, TrainingOptions? options = null, IProgress<TrainingProgress>? progress = null,

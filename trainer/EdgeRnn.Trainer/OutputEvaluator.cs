@@ -9,7 +9,8 @@ namespace EdgeRnn.Trainer;
 /// <param name="Name">The value's name.</param>
 /// <param name="Rmse">Root of the mean squared error, in the user's units.</param>
 /// <param name="Mae">Mean absolute error, in the user's units.</param>
-/// <param name="R2">The part of the variance that is explained, at most 1; 0 is as good as the mean of the data.</param>
+/// <param name="R2">The part of the variance that is explained, at most 1; 0 is as good as the mean of the
+/// data.</param>
 public sealed record ValueError(string Name, double Rmse, double Mae, double R2)
 {
     /// <summary>Of predictions and what they should be.</summary>
@@ -59,7 +60,9 @@ internal sealed class OutputEvaluator
         _predictions = new List<Prediction>[keepPredictions ? data.Count : 0];
     }
 
-    /// <summary>Whether a model and data need this instead of a session that gives a class after the last step.</summary>
+    /// <summary>
+    /// Whether a model and data need this instead of a session that gives a class after the last step.
+    /// </summary>
     public static bool IsNeeded(RnnModel model, SequenceDataset data) =>
         model.OutputKind == OutputKind.Values || data.EachStep || model.IsOffline;
 
@@ -97,8 +100,8 @@ internal sealed class OutputEvaluator
     }
 
     /// <summary>
-    /// Lets the sequences run through a stream in the model's own mode, as on the board, and measures every decision: in
-    /// continuous mode the state goes on from one sequence to the next; windows never reach over two sequences.
+    /// Lets the sequences run through a stream in the model's own mode, as on the board, and measures every decision:
+    /// in continuous mode the state goes on from one sequence to the next; windows never reach over two sequences.
     /// </summary>
     /// <exception cref="UserException">No stream can run through the model.</exception>
     public static Evaluation Stream(RnnModel model, SequenceDataset data, LossKind loss, bool keepPredictions)

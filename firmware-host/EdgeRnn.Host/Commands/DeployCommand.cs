@@ -13,7 +13,9 @@ internal static partial class DeployCommand
     private const int WaitMs = 15_000;
     private const int LookEveryMs = 20;
 
-    /// <summary>Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.</summary>
+    /// <summary>
+    /// Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.
+    /// </summary>
     public static string? Run(string[] args, out string? usage)
     {
         var words = CommandArguments.Parse(args, takesWord: true, out usage, "--state", "--trust");

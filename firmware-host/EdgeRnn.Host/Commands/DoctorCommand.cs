@@ -7,8 +7,11 @@ using EdgeRnn.Runtime.Kernels;
 
 namespace EdgeRnn.Host.Commands;
 
-/// <summary><c>edgernn-host doctor</c>: what keeps a host from working on this board, and what to do about it.</summary>
-/// <param name="root">The folder under which /dev, /etc, /proc, /sys and /usr are; tests make up one of their own.</param>
+/// <summary>
+/// <c>edgernn-host doctor</c>: what keeps a host from working on this board, and what to do about it.
+/// </summary>
+/// <param name="root">The folder under which /dev, /etc, /proc, /sys and /usr are; tests make up one of their
+/// own.</param>
 /// <param name="glibcVersion">Of the C library that runs.</param>
 /// <param name="kernel">The one that the environment asks for; may be null.</param>
 internal sealed partial class DoctorCommand(string root, string glibcVersion, string? kernel)
@@ -20,7 +23,9 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
     /// <summary>What is to be mended.</summary>
     public int Faults { get; private set; }
 
-    /// <summary>Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.</summary>
+    /// <summary>
+    /// Runs the command; gives null, or what failed. A sentence in <paramref name="usage"/>: wrong words.
+    /// </summary>
     public static string? Run(string[] args, out string? usage)
     {
         var words = CommandArguments.Parse(args, takesWord: false, out usage, "--port", "--model", "--state", "--trust");

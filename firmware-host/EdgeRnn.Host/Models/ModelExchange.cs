@@ -77,7 +77,9 @@ internal sealed class ModelExchange : IServed, IDisposable
         }
     }
 
-    /// <summary>The process ends in good order: a model that is still on trial is tried again by the next one.</summary>
+    /// <summary>
+    /// The process ends in good order: a model that is still on trial is tried again by the next one.
+    /// </summary>
     public void End()
     {
         const int PatienceMs = 200;

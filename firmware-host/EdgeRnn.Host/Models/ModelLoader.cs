@@ -76,7 +76,9 @@ internal sealed class ModelLoader(TrustedKey? trust)
 
     private static string NameOf(OutputKind kind) => kind == OutputKind.Values ? "values" : "classes";
 
-    /// <summary>Bytes that this process may still take: what the system has, and what its control group may have.</summary>
+    /// <summary>
+    /// Bytes that this process may still take: what the system has, and what its control group may have.
+    /// </summary>
     private static long AvailableBytes()
     {
         long available = long.MaxValue;

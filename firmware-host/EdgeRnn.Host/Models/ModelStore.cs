@@ -4,7 +4,8 @@ namespace EdgeRnn.Host.Models;
 
 /// <summary>
 /// The models of a state folder, changed so that whatever happens - the process killed, the power cut, in the middle of
-/// any step, with what was not synced in any order on the disk - the next start finds the old model or the new one, whole.
+/// any step, with what was not synced in any order on the disk - the next start finds the old model or the new one,
+/// whole.
 /// <code>
 ///   current          the model that has proved itself
 ///   previous         the one before it
@@ -75,7 +76,9 @@ internal sealed class ModelStore(IStateFolder folder)
         return error == 0 ? Move(Running, Current) : error;
     }
 
-    /// <summary>The process ends in good order before the new model has proved itself: the next one tries it again.</summary>
+    /// <summary>
+    /// The process ends in good order before the new model has proved itself: the next one tries it again.
+    /// </summary>
     public int Withdraw() => HasTrial ? Reject() : Move(Running, Trial);
 
     /// <summary>The new model failed: from here on there is no trace of it.</summary>

@@ -8,8 +8,8 @@ namespace EdgeRnn.Host.Models;
 internal sealed record StartModel(StreamClassifier Stream, bool OnTrial)
 {
     /// <summary>
-    /// A new model first, but one whose process died; then the current one, the one before it, and last the one that the
-    /// command line names.
+    /// A new model first, but one whose process died; then the current one, the one before it, and last the one that
+    /// the command line names.
     /// </summary>
     /// <param name="store">The models of the state folder.</param>
     /// <param name="loader">Checks them.</param>

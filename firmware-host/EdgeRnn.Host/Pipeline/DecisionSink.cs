@@ -87,7 +87,9 @@ internal sealed class DecisionSink
         StandardStreams.Write(StandardStreams.Output, Encoding.UTF8.GetBytes(header));
     }
 
-    /// <summary>Goes on counting where another model's sink ended; classes are the same where their labels are.</summary>
+    /// <summary>
+    /// Goes on counting where another model's sink ended; classes are the same where their labels are.
+    /// </summary>
     public void ContinueAfter(DecisionSink before)
     {
         (Decisions, Unknown, Events, _started) = (before.Decisions, before.Unknown, before.Events, before._started);

@@ -17,7 +17,8 @@ internal enum GapRule
 }
 
 /// <summary>
-/// Makes up the readings of a gap, where it is short enough; one that is too long, or of unknown length, is not bridged.
+/// Makes up the readings of a gap, where it is short enough; one that is too long, or of unknown length, is not
+/// bridged.
 /// </summary>
 /// <param name="rule">What is done about a gap.</param>
 /// <param name="limit">The most readings that are made up in a row.</param>
@@ -38,8 +39,8 @@ internal sealed class GapBridge(GapRule rule, int limit, int channels)
     public long Bridged { get; private set; }
 
     /// <summary>
-    /// The most readings that are made up where the command line does not say: a window, beyond which nothing real would
-    /// be left in it, or a second of a stream without windows.
+    /// The most readings that are made up where the command line does not say: a window, beyond which nothing real
+    /// would be left in it, or a second of a stream without windows.
     /// </summary>
     public static int DefaultLimit(RnnModel model) =>
         model.StreamMode == StreamMode.Window ? Math.Min(model.Window, MostReadings)

@@ -18,7 +18,9 @@ internal interface IServed
     void Serve();
 }
 
-/// <summary>The one place where the host waits: for the port, for a signal to stop and for all it serves, in one poll.</summary>
+/// <summary>
+/// The one place where the host waits: for the port, for a signal to stop and for all it serves, in one poll.
+/// </summary>
 internal sealed unsafe class Loop(Port port, SignalFd? stop, IReadOnlyList<IServed> served)
 {
     private readonly IServed[] _served = [.. served];

@@ -124,7 +124,9 @@ internal sealed class OutputQueue(bool waitsForReader, int capacity = OutputQueu
         return _sendingLength > 0;
     }
 
-    /// <summary>As much as a pipe takes at once, up to a line's end: if it is the last, no half a line is left.</summary>
+    /// <summary>
+    /// As much as a pipe takes at once, up to a line's end: if it is the last, no half a line is left.
+    /// </summary>
     private static ReadOnlySpan<byte> WholeLines(ReadOnlySpan<byte> lines)
     {
         var most = lines[..Math.Min(lines.Length, OutputFd.NeverBlocks)];

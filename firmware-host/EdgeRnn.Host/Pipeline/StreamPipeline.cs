@@ -11,8 +11,8 @@ namespace EdgeRnn.Host.Pipeline;
 internal delegate DecisionSink? SinkMaker(RnnModel model, out string? error);
 
 /// <summary>
-/// Port -> receiver -> gaps -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after the
-/// first decision, however long it runs.
+/// Port -> receiver -> gaps -> classifier -> sink, on the one thread that owns the port. Nothing here allocates after
+/// the first decision, however long it runs.
 /// </summary>
 internal sealed class StreamPipeline(
     Port port, LineReceiver line, GapBridge gaps, StreamClassifier stream, DecisionSink sink, HostOptions options)
@@ -152,7 +152,8 @@ internal sealed class StreamPipeline(
     }
 
     /// <summary>Says once that bytes come but no readings, as from a sender of the other format or speed.</summary>
-    /// <param name="silentBytes">So many bytes without a reading are worth a hint; all that came have been judged.</param>
+    /// <param name="silentBytes">So many bytes without a reading are worth a hint; all that came have been
+    /// judged.</param>
     private void Hint(int silentBytes)
     {
         if (_hinted || port.BytesRead < silentBytes || line.Counts.Expected > 0 || line.Counts.Undescribed > 0)

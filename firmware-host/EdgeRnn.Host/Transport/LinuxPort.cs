@@ -22,7 +22,9 @@ internal abstract unsafe class LinuxPort : Port
 
     protected virtual void Close() => Use(-1);
 
-    /// <summary>Reads; <see cref="PortState.Ended"/> for the end, <see cref="PortState.Failed"/> for an error.</summary>
+    /// <summary>
+    /// Reads; <see cref="PortState.Ended"/> for the end, <see cref="PortState.Failed"/> for an error.
+    /// </summary>
     protected PortState ReadFd(Span<byte> buffer, out int count)
     {
         nint read;
@@ -52,7 +54,9 @@ internal sealed class FilePort : LinuxPort
 /// <summary>A port whose other end may go away, and is looked for until it is back.</summary>
 internal abstract class ReturningPort : LinuxPort
 {
-    /// <summary>So often is looked for what went away: well within the 250 ms in which it is to be open again.</summary>
+    /// <summary>
+    /// So often is looked for what went away: well within the 250 ms in which it is to be open again.
+    /// </summary>
     private const int RetryMs = 50;
 
     private long _retryAt;
@@ -94,8 +98,8 @@ internal abstract class ReturningPort : LinuxPort
 }
 
 /// <summary>
-/// A serial port through the kernel's own calls: SerialPort allocates at each read and takes a hundred times as long, and
-/// after an unplug it never returns.
+/// A serial port through the kernel's own calls: SerialPort allocates at each read and takes a hundred times as long,
+/// and after an unplug it never returns.
 /// </summary>
 internal sealed unsafe class SerialPort : ReturningPort
 {

@@ -9,7 +9,9 @@ internal enum PortState
     /// <summary>It has none now.</summary>
     Idle,
 
-    /// <summary>The other end is gone: what has arrived of a frame will not be continued. The port looks for it.</summary>
+    /// <summary>
+    /// The other end is gone: what has arrived of a frame will not be continued. The port looks for it.
+    /// </summary>
     Lost,
 
     /// <summary>The other end is there again.</summary>

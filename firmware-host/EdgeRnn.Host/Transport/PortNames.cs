@@ -5,7 +5,9 @@ internal static class PortNames
 {
     private const string Ids = "/dev/serial/by-id";
 
-    /// <summary>Opens <paramref name="name"/>: <c>auto</c>, <c>stdin</c>, <c>-</c>, <c>tcp:HOST:PORT</c> or a path.</summary>
+    /// <summary>
+    /// Opens <paramref name="name"/>: <c>auto</c>, <c>stdin</c>, <c>-</c>, <c>tcp:HOST:PORT</c> or a path.
+    /// </summary>
     /// <returns>The port, or null and a sentence.</returns>
     public static Port? Open(string name, SerialSettings settings, out string? error)
     {
@@ -35,8 +37,8 @@ internal static class PortNames
     }
 
     /// <summary>
-    /// The link in <paramref name="folder"/> that leads to <paramref name="path"/>, or the path itself: the link is there
-    /// again when the device comes back as another ttyUSB.
+    /// The link in <paramref name="folder"/> that leads to <paramref name="path"/>, or the path itself: the link is
+    /// there again when the device comes back as another ttyUSB.
     /// </summary>
     internal static string ById(string path, string folder)
     {

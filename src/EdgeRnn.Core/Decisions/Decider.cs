@@ -1,8 +1,8 @@
 namespace EdgeRnn.Decisions;
 
 /// <summary>
-/// Scores to labels by <see cref="DecisionRules"/>: smooth, choose, hold. With rules that change nothing, scores and class
-/// are what came in, to the bit. <see cref="Decide"/> allocates nothing.
+/// Scores to labels by <see cref="DecisionRules"/>: smooth, choose, hold. With rules that change nothing, scores and
+/// class are what came in, to the bit. <see cref="Decide"/> allocates nothing.
 /// </summary>
 public sealed class Decider
 {

@@ -31,8 +31,8 @@ public sealed record DecisionRules
     public float NewestShare { get; init; }
 
     /// <summary>
-    /// The class in force stays as long as its score is at most so much below its threshold, and another's is not at least
-    /// so much above; 0 to 1.
+    /// The class in force stays as long as its score is at most so much below its threshold, and another's is not at
+    /// least so much above; 0 to 1.
     /// </summary>
     public float Hysteresis { get; init; }
 
@@ -76,9 +76,10 @@ public sealed record DecisionRules
     }
 
     /// <summary>
-    /// Reads changes to these rules, <c>key=value[,…]</c>: <c>threshold=X</c>, <c>threshold:LABEL=X</c>, <c>average=N</c>,
-    /// <c>newest=X</c>, <c>hysteresis=X</c>, <c>minimum=N|T</c>, <c>refractory=N|T</c>, where N are steps and T is a time
-    /// such as 200ms or 1.5s; or <c>none</c>, which drops what was before.
+    /// Reads changes to these rules, <c>key=value[,…]</c>: <c>threshold=X</c>, <c>threshold:LABEL=X</c>,
+    /// <c>average=N</c>,
+    /// <c>newest=X</c>, <c>hysteresis=X</c>, <c>minimum=N|T</c>, <c>refractory=N|T</c>, where N are steps and T is a
+    /// time such as 200ms or 1.5s; or <c>none</c>, which drops what was before.
     /// </summary>
     /// <param name="text">The changes, in their order.</param>
     /// <param name="labels">Labels of the model.</param>

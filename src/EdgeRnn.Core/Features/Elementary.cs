@@ -1,8 +1,8 @@
 namespace EdgeRnn.Features;
 
 /// <summary>
-/// Functions that tables are computed with, in double precision and by IEEE basic operations alone: the libraries of two
-/// machines differ in last bits, these do not. Errors are a few 1e-16, which the rounding to float hides.
+/// Functions that tables are computed with, in double precision and by IEEE basic operations alone: the libraries of
+/// two machines differ in last bits, these do not. Errors are a few 1e-16, which the rounding to float hides.
 /// </summary>
 internal static class Elementary
 {

@@ -29,8 +29,8 @@ public enum MelScale
 }
 
 /// <summary>
-/// How audio becomes the steps of a network: frames of a Hann window, their power spectrum, bands of it, and what is made
-/// of these. Stands in the model file, so that a board computes what training did. Frames do not reach beyond the
+/// How audio becomes the steps of a network: frames of a Hann window, their power spectrum, bands of it, and what is
+/// made of these. Stands in the model file, so that a board computes what training did. Frames do not reach beyond the
 /// recording (librosa's <c>center=False</c>, Kaldi's <c>snip-edges</c>), and full scale is 1.
 /// </summary>
 public sealed record FeatureSpec
@@ -80,12 +80,14 @@ public sealed record FeatureSpec
     /// <summary>How bands are spaced.</summary>
     public MelScale Scale { get; init; }
 
-    /// <summary>1 appends slopes over five frames (HTK's regression), 2 those of the slopes too; each is two frames late.</summary>
+    /// <summary>
+    /// 1 appends slopes over five frames (HTK's regression), 2 those of the slopes too; each is two frames late.
+    /// </summary>
     public int Deltas { get; init; }
 
     /// <summary>
-    /// Each feature less its mean and over its deviation, which follow the stream with a time constant of so many frames;
-    /// 0 leaves features as they are.
+    /// Each feature less its mean and over its deviation, which follow the stream with a time constant of so many
+    /// frames; 0 leaves features as they are.
     /// </summary>
     public int RunningSteps { get; init; }
 
@@ -161,8 +163,8 @@ public sealed record FeatureSpec
     }
 
     /// <summary>
-    /// Reads <c>logmel:40</c>, <c>mfcc:13</c> or <c>pcen:40</c>, with options <c>,key=value</c>: rate, frame and hop (ms),
-    /// mels, low and high (Hz), scale, deltas, running (s), floor.
+    /// Reads <c>logmel:40</c>, <c>mfcc:13</c> or <c>pcen:40</c>, with options <c>,key=value</c>: rate, frame and hop
+    /// (ms), mels, low and high (Hz), scale, deltas, running (s), floor.
     /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="rateHz">Sample rate where the text names none.</param>

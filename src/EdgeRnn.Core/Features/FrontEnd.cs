@@ -95,7 +95,9 @@ public sealed unsafe class FrontEnd
         }
     }
 
-    /// <summary>The features of all frames that <paramref name="samples"/> complete, <c>[frames, Spec.Width]</c>.</summary>
+    /// <summary>
+    /// The features of all frames that <paramref name="samples"/> complete, <c>[frames, Spec.Width]</c>.
+    /// </summary>
     public float[] Run(ReadOnlySpan<float> samples)
     {
         var features = new List<float>();
@@ -134,7 +136,9 @@ public sealed unsafe class FrontEnd
         }
     }
 
-    /// <summary>Goes on where <see cref="SaveState"/> was called, on a front end of the same features and rate.</summary>
+    /// <summary>
+    /// Goes on where <see cref="SaveState"/> was called, on a front end of the same features and rate.
+    /// </summary>
     /// <exception cref="ArgumentException"><paramref name="source"/> is cut short or of another front end.</exception>
     public void RestoreState(ReadOnlySpan<byte> source)
     {

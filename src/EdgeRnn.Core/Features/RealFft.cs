@@ -4,8 +4,8 @@ using EdgeRnn.Quantization;
 namespace EdgeRnn.Features;
 
 /// <summary>
-/// The power spectrum |Σ x[t]·e^(-2πi·k·t/N)|² of N real samples, for k from 0 to N/2: one complex transform of half the
-/// length (Stockham's, which needs no reordering), and a last step that takes the two halves apart.
+/// The power spectrum |Σ x[t]·e^(-2πi·k·t/N)|² of N real samples, for k from 0 to N/2: one complex transform of half
+/// the length (Stockham's, which needs no reordering), and a last step that takes the two halves apart.
 /// </summary>
 internal sealed unsafe class RealFft
 {

@@ -7,7 +7,8 @@ namespace EdgeRnn.Features;
 /// Audio of one rate to another by a polyphase filter: a sinc in a Kaiser window, 32 zero crossings to each side, flat
 /// to 0.84 of the lower Nyquist frequency and 80 dB down from there on. An output leaves as soon as the last input that
 /// it needs has come, so it is late by half the filter, 35 samples of the lower rate; before the first sample there was
-/// silence. A sample that is no number, or far from any, is counted and becomes 0. Allocates nothing after construction.
+/// silence. A sample that is no number, or far from any, is counted and becomes 0. Allocates nothing after
+/// construction.
 /// </summary>
 public sealed class Resampler
 {

@@ -3,7 +3,9 @@ using EdgeRnn.Quantization;
 
 namespace EdgeRnn.Features;
 
-/// <summary>What a stage of the front end carries from frame to frame: floats, and a count in the first of them.</summary>
+/// <summary>
+/// What a stage of the front end carries from frame to frame: floats, and a count in the first of them.
+/// </summary>
 internal abstract class Stage(int floats)
 {
     // A count up to 2^24 is exact as a float; none here needs to go on after that.
@@ -28,7 +30,9 @@ internal abstract class Stage(int floats)
     protected void CountFrame() => _state[0] = MathF.Min(_state[0] + 1, LargestCount);
 }
 
-/// <summary>Per-channel energy normalisation: a slow automatic gain in each band, and a root in place of a logarithm.</summary>
+/// <summary>
+/// Per-channel energy normalisation: a slow automatic gain in each band, and a root in place of a logarithm.
+/// </summary>
 internal sealed class PcenStage : Stage
 {
     // Values of librosa.pcen, after Wang et al., Trainable frontend for robust and far-field keyword spotting, 2017.
@@ -124,8 +128,8 @@ internal sealed class RunningStage(int width, int steps) : Stage(2 * width)
 }
 
 /// <summary>
-/// Appends slopes to features, by HTK's regression over five frames: d[t] = Σ n·(x[t+n] - x[t-n]) / 10, n = 1, 2. Before
-/// the first frame stands the first one; a frame leaves when two more have come.
+/// Appends slopes to features, by HTK's regression over five frames: d[t] = Σ n·(x[t+n] - x[t-n]) / 10, n = 1, 2.
+/// Before the first frame stands the first one; a frame leaves when two more have come.
 /// </summary>
 /// <param name="width">Features that come in.</param>
 /// <param name="slopes">How many of them, the last ones, get a slope.</param>

@@ -39,7 +39,9 @@ public readonly record struct AudioFormat(SampleFormat Format, int Channels, int
     /// <summary>Bytes of a sample of all channels.</summary>
     public int BlockBytes => SampleBytes * Channels;
 
-    /// <summary>The mean of all channels, of full scale ±1, of as many samples as <paramref name="mono"/> holds.</summary>
+    /// <summary>
+    /// The mean of all channels, of full scale ±1, of as many samples as <paramref name="mono"/> holds.
+    /// </summary>
     public void Decode(ReadOnlySpan<byte> bytes, Span<float> mono)
     {
         int size = SampleBytes;

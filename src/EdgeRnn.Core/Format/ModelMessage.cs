@@ -367,8 +367,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         return Under("self_test", wire.Error ?? Floats("scores", scores, _labelCount, positive: false));
     }
 
-    // With these, no product or sum of a step can overflow, and none can be NaN: scales multiply in pairs, a sum has at most
-    // 4,096 products of a weight and a signal up to 10^6, or 2^31 units of a scale.
+    // With these, no product or sum of a step can overflow, and none can be NaN: scales multiply in pairs, a sum has at
+    // most 4,096 products of a weight and a signal up to 10^6, or 2^31 units of a scale.
     internal const float SmallestScale = 1e-12f;
     internal const float LargestScale = 1e12f;
     private const float LargestNumber = 1e18f;

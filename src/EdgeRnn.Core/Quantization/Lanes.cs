@@ -61,7 +61,9 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// </summary>
     static abstract T ScaleByPowerOfTwo(T a, T shifted);
 
-    /// <summary>a = m · 2^<paramref name="exponent"/> with m from √½ to √2, for a positive, normal a; gives m.</summary>
+    /// <summary>
+    /// a = m · 2^<paramref name="exponent"/> with m from √½ to √2, for a positive, normal a; gives m.
+    /// </summary>
     static abstract T Mantissa(T a, out T exponent);
 }
 

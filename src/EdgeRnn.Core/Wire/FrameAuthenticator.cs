@@ -1,6 +1,8 @@
 namespace EdgeRnn.Wire;
 
-/// <summary>The secret that sender and host share: makes the tag of a sealed frame, HMAC-SHA-256 cut to 8 bytes.</summary>
+/// <summary>
+/// The secret that sender and host share: makes the tag of a sealed frame, HMAC-SHA-256 cut to 8 bytes.
+/// </summary>
 public abstract class FrameAuthenticator
 {
     /// <summary>Bytes of a tag.</summary>

@@ -18,7 +18,8 @@ public sealed class FrameEncoder
     /// <param name="stream">A number that differs from that of the sender's last start.</param>
     /// <param name="firstSequence">Number of the first data frame.</param>
     /// <param name="key">Seals every frame; null for none.</param>
-    /// <param name="firstStamp">Greater than any stamp this key has sealed before, such as a clock's microseconds.</param>
+    /// <param name="firstStamp">Greater than any stamp this key has sealed before, such as a clock's
+    /// microseconds.</param>
     public FrameEncoder(
         Descriptor descriptor, ushort stream = 0, uint firstSequence = 0, FrameAuthenticator? key = null,
         ulong firstStamp = 1)

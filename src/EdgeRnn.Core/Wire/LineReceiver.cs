@@ -69,15 +69,16 @@ public abstract class LineReceiver
     public abstract void Break(ReadOnlySpan<byte> rest);
 
     /// <summary>
-    /// The line has been heard for a second: long enough to tell whether it is the model's, and not a sender's greeting.
+    /// The line has been heard for a second: long enough to tell whether it is the model's, and not a sender's
+    /// greeting.
     /// </summary>
     public virtual void FirstSecondOver()
     {
     }
 
     /// <summary>
-    /// The line has ended: judges what is left of it, and gives a <see cref="Refusal"/> that was waiting for more evidence
-    /// its last chance.
+    /// The line has ended: judges what is left of it, and gives a <see cref="Refusal"/> that was waiting for more
+    /// evidence its last chance.
     /// </summary>
     /// <param name="rest">Bytes that <see cref="Next"/> did not consume.</param>
     /// <returns>Whether the rest was a last reading.</returns>

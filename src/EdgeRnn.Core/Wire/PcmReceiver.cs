@@ -3,8 +3,8 @@ using EdgeRnn.Features;
 namespace EdgeRnn.Wire;
 
 /// <summary>
-/// Receives bare samples of sound and gives a reading for each frame of the model's features. Nothing in such a line tells
-/// whether bytes are missing; what is left of a sample when it ends is noise.
+/// Receives bare samples of sound and gives a reading for each frame of the model's features. Nothing in such a line
+/// tells whether bytes are missing; what is left of a sample when it ends is noise.
 /// </summary>
 /// <param name="features">What the model hears.</param>
 /// <param name="format">How samples are written; several channels are mixed down.</param>

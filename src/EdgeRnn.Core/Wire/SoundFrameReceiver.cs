@@ -3,8 +3,8 @@ using EdgeRnn.Features;
 namespace EdgeRnn.Wire;
 
 /// <summary>
-/// Receives sound in the <c>frames</c> format: a data frame carries the samples from one frame of the model's features to
-/// the next, as that many channels, full scale ±1. What is lost is counted as ever; features begin anew after it.
+/// Receives sound in the <c>frames</c> format: a data frame carries the samples from one frame of the model's features
+/// to the next, as that many channels, full scale ±1. What is lost is counted as ever; features begin anew after it.
 /// </summary>
 /// <param name="features">What the model hears; samples come at its rate.</param>
 /// <param name="key">As in <see cref="FrameReceiver"/>.</param>

@@ -4,8 +4,9 @@ using System.Text;
 namespace EdgeRnn.Wire;
 
 /// <summary>
-/// Receives the <c>text</c> format: one reading a line, its numbers split by commas, semicolons, tabs or spaces, each with
-/// or without a <c>label:</c>. A line with numbers that is no reading is one damaged reading; a line without any (a greeting, an error) is noise.
+/// Receives the <c>text</c> format: one reading a line, its numbers split by commas, semicolons, tabs or spaces, each
+/// with or without a <c>label:</c>. A line with numbers that is no reading is one damaged reading; a line without any
+/// (a greeting, an error) is noise.
 /// </summary>
 /// <param name="channels">Channels a reading must have.</param>
 /// <param name="joinsMidway">Whether the first bytes may be the end of a line, which is then passed over.</param>

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Cli;
 
-/// <summary>The arrays of <c>edgernn export --c-header</c>, compiled as strict C99, hold the model's very bytes.</summary>
+/// <summary>
+/// The arrays of <c>edgernn export --c-header</c>, compiled as strict C99, hold the model's very bytes.
+/// </summary>
 public sealed class CHeaderTests : IDisposable
 {
     private static readonly string[] Strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Werror"];

@@ -11,7 +11,9 @@ public sealed class SweepStopTests
     private static readonly string[] Long =
         ["--data", "synthetic:motion?count=240", "--epochs", "1000000", "--seeds", "1", "--jobs", "2"];
 
-    /// <summary>The sweep's process is killed as by the system; its runs end, and the next sweep does only the rest.</summary>
+    /// <summary>
+    /// The sweep's process is killed as by the system; its runs end, and the next sweep does only the rest.
+    /// </summary>
     [Fact]
     public void A_killed_sweep_leaves_no_process_and_goes_on()
     {

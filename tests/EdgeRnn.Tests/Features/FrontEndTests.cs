@@ -36,8 +36,8 @@ public class FrontEndTests
 
         float[] found = Run(new(spec, rate), Audio(golden.GetProperty("samples").GetInt32(), rate), int.MaxValue);
 
-        // Single against double precision: energies are within 1e-6 of the loudest bins of their frame, of which a quiet
-        // band may have a thousandth; its logarithm is then within 1e-3, and mostly within 1e-5.
+        // Single against double precision: energies are within 1e-6 of the loudest bins of their frame, of which a
+        // quiet band may have a thousandth; its logarithm is then within 1e-3, and mostly within 1e-5.
         Assert.Equal(expected.Length, found.Length);
         double[] errors = [.. expected.Zip(found, (e, f) => (double)MathF.Abs(e - f) / MathF.Max(1, MathF.Abs(e)))];
         Assert.True(errors.Max() < 1e-3, $"{text}: {errors.Max()} at {Array.IndexOf(errors, errors.Max())}");

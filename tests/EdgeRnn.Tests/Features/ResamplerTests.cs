@@ -3,7 +3,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Features;
 
-/// <summary>Tones through the rate conversion: those that fit come out as they were, those that do not vanish.</summary>
+/// <summary>
+/// Tones through the rate conversion: those that fit come out as they were, those that do not vanish.
+/// </summary>
 public class ResamplerTests
 {
     public static TheoryData<int, int> Conversions =>

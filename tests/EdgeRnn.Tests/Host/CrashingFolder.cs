@@ -6,8 +6,10 @@ namespace EdgeRnn.Tests.Host;
 public sealed class CutException() : Exception("cut");
 
 /// <summary>
-/// A state folder in memory that is cut off in the middle of any of its operations, and then holds what a disk may hold:
-/// of content that was not synced all, nothing, a part or holes; of names that were not synced any changes in any order.
+/// A state folder in memory that is cut off in the middle of any of its operations, and then holds what a disk may
+/// hold:
+/// of content that was not synced all, nothing, a part or holes; of names that were not synced any changes in any
+/// order.
 /// What was synced is there. A rename is one step, as journaling file systems have it.
 /// </summary>
 internal sealed class CrashingFolder(SeededRandom random) : IStateFolder

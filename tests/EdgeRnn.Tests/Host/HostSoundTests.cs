@@ -9,7 +9,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Host;
 
-/// <summary>Sound through the host: its decisions are, to the bit, those on the features of the whole recording.</summary>
+/// <summary>
+/// Sound through the host: its decisions are, to the bit, those on the features of the whole recording.
+/// </summary>
 public sealed class HostSoundTests : IDisposable
 {
     private static readonly FeatureSpec Spec = FrontEndTests.Parsed("mfcc:6,deltas=1", 16000);

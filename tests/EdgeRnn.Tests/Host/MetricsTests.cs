@@ -87,7 +87,9 @@ public sealed class MetricsTests : IDisposable
         Assert.StartsWith($"--metrics {where} is no address and port", run.Errors[0], StringComparison.Ordinal);
     }
 
-    /// <summary>Samples by name and labels; fails unless every line is a sample or a type that comes before its samples.</summary>
+    /// <summary>
+    /// Samples by name and labels; fails unless every line is a sample or a type that comes before its samples.
+    /// </summary>
     private static Dictionary<string, double> Parse(string text)
     {
         Dictionary<string, double> found = [];

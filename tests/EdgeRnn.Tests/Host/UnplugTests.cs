@@ -78,8 +78,8 @@ public sealed partial class UnplugTests : IDisposable
         if (HostRun.IsNative)
             Assert.Equal(0, account.GetProperty("allocated_bytes").GetInt64());
         Assert.True(names.Count > 1);
-        // On a machine that does other things, too, half the waiting may be for the processor; a host that looked for the
-        // device every 50 ms instead of being woken would pass neither.
+        // On a machine that does other things, too, half the waiting may be for the processor; a host that looked for
+        // the device every 50 ms instead of being woken would pass neither.
         double usual = IsLong ? Median(noticed) : noticed.Order().ElementAt(noticed.Count / 4);
         Assert.InRange(usual, 0, 10);
         Assert.InRange(Median(heard), 0, 250);

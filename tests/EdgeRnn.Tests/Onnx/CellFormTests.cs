@@ -8,7 +8,8 @@ using static EdgeRnn.Onnx.OnnxGraph;
 namespace EdgeRnn.Tests.Onnx;
 
 /// <summary>
-/// Forms of ONNX's recurrent operators that exporters seldom write, as graphs made here by the operators' specification:
+/// Forms of ONNX's recurrent operators that exporters seldom write, as graphs made here by the operators'
+/// specification:
 /// imported, each gives in a float session what ONNX Runtime makes of the graph.
 /// </summary>
 public class CellFormTests
@@ -54,7 +55,9 @@ public class CellFormTests
         }
     }
 
-    /// <summary>ONNX Runtime has no layout 1: it is given the same network with the axes exchanged by Transpose.</summary>
+    /// <summary>
+    /// ONNX Runtime has no layout 1: it is given the same network with the axes exchanged by Transpose.
+    /// </summary>
     [Theory]
     [InlineData("LSTM", "peephole h0 c0")]
     [InlineData("GRU", "linear_before_reset h0")]

@@ -9,7 +9,9 @@ using static EdgeRnn.Onnx.Proto.TensorProto.Types;
 
 namespace EdgeRnn.Tests.Onnx;
 
-/// <summary>What cannot be imported is refused by one sentence's part that names it; a file is changed in one thing each.</summary>
+/// <summary>
+/// What cannot be imported is refused by one sentence's part that names it; a file is changed in one thing each.
+/// </summary>
 public class OnnxRefusalTests
 {
     private static readonly Dictionary<string, (Action<ModelProto> Change, string[] Words)> Changes = new()

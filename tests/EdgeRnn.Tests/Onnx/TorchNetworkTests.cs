@@ -10,8 +10,8 @@ using Xunit;
 namespace EdgeRnn.Tests.Onnx;
 
 /// <summary>
-/// Networks that PyTorch exported, with the outputs it gave (tools/golden/torch-onnx.py): imported, they give the same in
-/// float, ONNX Runtime gives it too, and what can be quantized stays near in integers.
+/// Networks that PyTorch exported, with the outputs it gave (tools/golden/torch-onnx.py): imported, they give the same
+/// in float, ONNX Runtime gives it too, and what can be quantized stays near in integers.
 /// </summary>
 public class TorchNetworkTests
 {

@@ -151,7 +151,9 @@ public sealed unsafe class ActivationTests
 
     private delegate T ShortFormula<T>(T x) where T : unmanaged, IShortLanes<T>;
 
-    /// <summary>The scalar results over <see cref="Inputs"/>, after asserting that vectors give the same bits.</summary>
+    /// <summary>
+    /// The scalar results over <see cref="Inputs"/>, after asserting that vectors give the same bits.
+    /// </summary>
     private static float[] Run(Formula<ScalarLane> scalar, Formula<VectorLanes> vector)
     {
         var results = new float[Inputs.Length];

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Runtime;
 
-/// <summary>Every kernel this machine has gives the scalar kernel's bits: scores, logits, hidden and cell states.</summary>
+/// <summary>
+/// Every kernel this machine has gives the scalar kernel's bits: scores, logits, hidden and cell states.
+/// </summary>
 public sealed class KernelTests
 {
     private const int Steps = 200;
@@ -65,7 +67,8 @@ public sealed class KernelTests
                     var readings = new float[Columns];
                     Array.Fill(readings, reading);
                     session.Step(readings, new float[1]);
-                    // One relu unit with scale 1 and an output scale of the expected sum / 127: full deflection or zero.
+                    // One relu unit with scale 1 and an output scale of the expected sum / 127: full deflection or
+                    // zero.
                     float expected = sum > 0 ? 127f : 0f;
                     Assert.Equal(expected * 4096, session.IntegerLogits[0]);
                 }

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Runtime;
 
-/// <summary>The quantizer's promises: bounded rounding error, sensible ranges, and a GRU whose memory holds small updates.</summary>
+/// <summary>
+/// The quantizer's promises: bounded rounding error, sensible ranges, and a GRU whose memory holds small updates.
+/// </summary>
 public sealed class QuantizerTests
 {
     [Theory]

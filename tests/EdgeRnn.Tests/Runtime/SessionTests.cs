@@ -5,7 +5,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Runtime;
 
-/// <summary>What a session promises: the equations, no allocation, state that can be reset and cloned, odd readings.</summary>
+/// <summary>
+/// What a session promises: the equations, no allocation, state that can be reset and cloned, odd readings.
+/// </summary>
 public sealed class SessionTests
 {
     private const int Inputs = 3;

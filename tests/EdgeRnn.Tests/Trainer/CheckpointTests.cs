@@ -64,7 +64,8 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(whole.Epochs.Count * (steps + 1) - 1, cuts);
     }
 
-    // Parts of recordings whose state goes on, random parts, and states of neighbours: all are drawn anew by epoch and place.
+    // Parts of recordings whose state goes on, random parts, and states of neighbours: all are drawn anew by epoch and
+    // place.
     [Theory]
     [InlineData(7, 0, false)]
     [InlineData(0, 6, false)]

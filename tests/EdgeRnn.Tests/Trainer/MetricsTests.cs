@@ -16,7 +16,9 @@ public class MetricsTests
         Assert.Equal((0.70, 0.60, 0.61, 5), Rounded(Metrics.WeightedMean(classes)));
     }
 
-    /// <summary>numpy 1.24: diagonal / column sums, diagonal / row sums, 2PR / (P + R), averages with weights.</summary>
+    /// <summary>
+    /// numpy 1.24: diagonal / column sums, diagonal / row sums, 2PR / (P + R), averages with weights.
+    /// </summary>
     [Fact]
     public void Classes_that_never_occur_or_are_never_given()
     {

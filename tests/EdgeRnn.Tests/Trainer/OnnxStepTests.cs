@@ -4,7 +4,9 @@ using Xunit;
 
 namespace EdgeRnn.Tests.Training;
 
-/// <summary>The ONNX graph of a step, run by ONNX Runtime, gives the scores of our session, with the state carried on.</summary>
+/// <summary>
+/// The ONNX graph of a step, run by ONNX Runtime, gives the scores of our session, with the state carried on.
+/// </summary>
 public class OnnxStepTests
 {
     // Sums in another order and other activation functions, over 64 steps of feedback.

@@ -115,8 +115,8 @@ public partial class ReportPageTests
     public void Parameters_bytes_and_products_of_layers()
     {
         var summary = Report(3, 2).Summary;
-        // PyTorch: sum(p.numel()) of nn.GRU(2, 5) is 3·5·(2 + 5 + 1 + 1), of which the second bias of r and z is never trained
-        // here, as it acts as a sum with the first; of nn.Linear(5, 3) it is 18.
+        // PyTorch: sum(p.numel()) of nn.GRU(2, 5) is 3·5·(2 + 5 + 1 + 1), of which the second bias of r and z is never
+        // trained here, as it acts as a sum with the first; of nn.Linear(5, 3) it is 18.
         Assert.Equal([135L - 10, 18L], summary.Layers.Select(l => l.Parameters));
         Assert.Equal([540L, 72L], summary.Layers.Select(l => l.FloatBytes));
         Assert.Equal([105L, 15L], summary.Layers.Select(l => l.MultiplyAdds));

@@ -79,7 +79,8 @@ public class SoundAugmentationTests
                 continue;
             heard++;
             Assert.Equal(30 * NepersPerDb, loud[place] - soft[place], 0.5);
-            // Both tones are as loud as each other: where one is in the background of the other, its level is the ratio.
+            // Both tones are as loud as each other: where one is in the background of the other, its level is the
+            // ratio.
             if (kind == "mix")
                 Assert.InRange((Highest(loud, hz) - Highest(Features(1), hz)) / NepersPerDb, -21.5, -0.5);
         }

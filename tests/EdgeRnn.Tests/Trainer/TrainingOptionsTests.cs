@@ -133,8 +133,8 @@ public class TrainingOptionsTests
         int share = 120 / threads;
         double allocated = 0;
         int collections;
-        // A collection, which other tests may cause at any moment, ends the thread's block of memory, and the meter then
-        // counts what was left of it.
+        // A collection, which other tests may cause at any moment, ends the thread's block of memory, and the meter
+        // then counts what was left of it.
         int tries = 100;
         do
         {

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 namespace EdgeRnn.Cli.Bench;
 
 /// <summary>Microseconds of a step.</summary>
-/// <param name="Median">Median over blocks of 100 steps, of the block's mean: untouched by what the clock costs.</param>
+/// <param name="Median">Median over blocks of 100 steps, of the block's mean: untouched by what the clock
+/// costs.</param>
 /// <param name="StepMedian">Median over single steps.</param>
 /// <param name="P99">99 of 100 single steps took at most this.</param>
 /// <param name="P999">999 of 1,000 single steps took at most this.</param>
@@ -17,11 +18,11 @@ public sealed record StepTimes(
     double Max);
 
 /// <summary>
-/// Times several contestants on one machine in one run. They take turns of 1,000 steps, so that whatever else the machine
-/// does meets all alike. In a turn, after some steps that are not counted (the caches still hold another's weights), a
-/// contestant runs 10 blocks of 100 steps with the clock read between blocks, which gives the median, and then 1,000
-/// steps with the clock read after each, which gives the percentiles. What reading the clock costs, the median of a step
-/// that does nothing, is taken off each of the latter.
+/// Times several contestants on one machine in one run. They take turns of 1,000 steps, so that whatever else the
+/// machine does meets all alike. In a turn, after some steps that are not counted (the caches still hold another's
+/// weights), a contestant runs 10 blocks of 100 steps with the clock read between blocks, which gives the median, and
+/// then 1,000 steps with the clock read after each, which gives the percentiles. What reading the clock costs, the
+/// median of a step that does nothing, is taken off each of the latter.
 /// </summary>
 public sealed class Measurement
 {
@@ -33,7 +34,9 @@ public sealed class Measurement
     private readonly List<Track> _tracks = [];
     private readonly int _turns;
 
-    /// <summary>Prepares a measurement of at least <paramref name="steps"/> steps of each contestant, both ways.</summary>
+    /// <summary>
+    /// Prepares a measurement of at least <paramref name="steps"/> steps of each contestant, both ways.
+    /// </summary>
     public Measurement(int steps)
     {
         _turns = Math.Max(1, (steps + TurnSteps - 1) / TurnSteps);
@@ -54,8 +57,8 @@ public sealed class Measurement
     /// <summary>Warms up until the JIT has nothing left to improve, then measures.</summary>
     public void Run(CancellationToken cancellation = default)
     {
-        // Tiered compilation recompiles in the background what ran 30 times, through an instrumented tier, and takes the longer
-        // the busier the machine is: rounds with pauses go on until none has been faster for a while.
+        // Tiered compilation recompiles in the background what ran 30 times, through an instrumented tier, and takes
+        // the longer the busier the machine is: rounds with pauses go on until none has been faster for a while.
         int sinceFaster = 0;
         for (int round = 0; round < MostWarmUpRounds && sinceFaster < PatientRounds; round++)
         {

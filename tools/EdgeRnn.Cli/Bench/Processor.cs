@@ -6,7 +6,9 @@ namespace EdgeRnn.Cli.Bench;
 /// <summary>The processor that figures were measured on.</summary>
 public static partial class Processor
 {
-    /// <summary>What <c>lscpu</c> calls it; with the model's number where the name has none, as on hired machines.</summary>
+    /// <summary>
+    /// What <c>lscpu</c> calls it; with the model's number where the name has none, as on hired machines.
+    /// </summary>
     public static string Name { get; } = ReadName();
 
     /// <summary>The name as a folder: <c>amd-ryzen-7-5800x</c>.</summary>

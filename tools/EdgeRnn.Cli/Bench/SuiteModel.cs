@@ -8,7 +8,8 @@ namespace EdgeRnn.Cli.Bench;
 /// <param name="Inputs">Readings a step.</param>
 /// <param name="Net">The layers as <c>--net</c> writes them.</param>
 /// <param name="Target">How many times faster than ONNX Runtime's better session the int8 session is to be.</param>
-/// <param name="FloatTarget">How many times faster than ONNX Runtime's float session the float session is to be, or 0.</param>
+/// <param name="FloatTarget">How many times faster than ONNX Runtime's float session the float session is to be, or
+/// 0.</param>
 /// <param name="Int8x16Target">The same as <paramref name="Target"/> for int8x16, or 0.</param>
 public sealed record SuiteModel(
     string Name, int Inputs, string Net, double Target, double FloatTarget = 0, double Int8x16Target = 0)
@@ -49,7 +50,9 @@ public sealed record SuiteModel(
         return readings;
     }
 
-    /// <summary>The network with seeded weights; a quantized one is calibrated on <see cref="Readings"/> of other seeds.</summary>
+    /// <summary>
+    /// The network with seeded weights; a quantized one is calibrated on <see cref="Readings"/> of other seeds.
+    /// </summary>
     public RnnModel Create(Precision precision)
     {
         var network = Network.Parse(Net, Inputs);

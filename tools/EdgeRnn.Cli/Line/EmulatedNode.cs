@@ -5,9 +5,9 @@ using EdgeRnn.Trainer;
 namespace EdgeRnn.Cli;
 
 /// <summary>
-/// A microcontroller in QEMU: an Arm MPS2 board with a Cortex-M3 (mps2-an385), its UART 0 on a pseudo-terminal. It waits
-/// before its first instruction until <see cref="Run"/>, as the emulator throws away what the UART sends to a terminal
-/// that nobody has opened.
+/// A microcontroller in QEMU: an Arm MPS2 board with a Cortex-M3 (mps2-an385), its UART 0 on a pseudo-terminal. It
+/// waits before its first instruction until <see cref="Run"/>, as the emulator throws away what the UART sends to a
+/// terminal that nobody has opened.
 /// </summary>
 internal sealed partial class EmulatedNode : VirtualLine
 {

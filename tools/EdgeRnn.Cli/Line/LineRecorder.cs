@@ -9,8 +9,8 @@ using EdgeRnn.Wire;
 namespace EdgeRnn.Cli;
 
 /// <summary>
-/// Listens to a sensor without a model: finds out what its line carries, and takes recordings from it, through the port and
-/// the decoder that the board uses.
+/// Listens to a sensor without a model: finds out what its line carries, and takes recordings from it, through the port
+/// and the decoder that the board uses.
 /// </summary>
 internal sealed class LineRecorder : IDisposable
 {

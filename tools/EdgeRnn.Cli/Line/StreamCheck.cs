@@ -86,7 +86,9 @@ public static class StreamCheck
 
     private sealed record Expected(long Step, int Class, float Score, float[]? Values);
 
-    /// <summary>Class and score, or values, of every window of the sequences laid end to end, each computed alone.</summary>
+    /// <summary>
+    /// Class and score, or values, of every window of the sequences laid end to end, each computed alone.
+    /// </summary>
     private static List<Expected> Offline(RnnSession session, Sequence[] sequences)
     {
         var model = session.Model;

@@ -7,7 +7,8 @@ namespace EdgeRnn.Cli.Sweep;
 internal sealed record GridKey(string Name, IReadOnlyList<string> Values)
 {
     /// <summary>
-    /// Reads <c>KEY=V1,V2</c>. Values that hold commas themselves are divided by semicolons: <c>net=gru:8,dense:3;rnn:8,dense:3</c>.
+    /// Reads <c>KEY=V1,V2</c>. Values that hold commas themselves are divided by semicolons:
+    /// <c>net=gru:8,dense:3;rnn:8,dense:3</c>.
     /// </summary>
     public static GridKey Parse(string text)
     {

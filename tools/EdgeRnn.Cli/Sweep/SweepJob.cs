@@ -135,8 +135,8 @@ internal sealed class SweepJob
     }
 
     /// <summary>
-    /// A model of each choice to be timed: time does not depend on weights, so that networks as they are before training
-    /// will do.
+    /// A model of each choice to be timed: time does not depend on weights, so that networks as they are before
+    /// training will do.
     /// </summary>
     private List<RnnModel> Untrained(List<SweepRun> runs) => [.. runs.Chunk(Seeds).Select(r =>
     {

@@ -7,8 +7,8 @@ using System.Text.Json.Nodes;
 namespace EdgeRnn.Cli.Sweep;
 
 /// <summary>
-/// One training run of a sweep: a process of this program, so that nothing it does can take the sweep down. Its folder is
-/// named after its options and data, so that a sweep that goes on, or a larger one, finds what is done.
+/// One training run of a sweep: a process of this program, so that nothing it does can take the sweep down. Its folder
+/// is named after its options and data, so that a sweep that goes on, or a larger one, finds what is done.
 /// </summary>
 internal sealed class SweepRun
 {

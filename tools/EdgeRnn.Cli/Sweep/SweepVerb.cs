@@ -4,7 +4,9 @@ using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Cli.Sweep;
 
-/// <summary><c>edgernn sweep</c>: trains every choice of a grid with several seeds, and says which are worth having.</summary>
+/// <summary>
+/// <c>edgernn sweep</c>: trains every choice of a grid with several seeds, and says which are worth having.
+/// </summary>
 internal static class SweepVerb
 {
     // A sweep sets these itself; the test set has no say in a choice.

@@ -8,7 +8,9 @@ public sealed partial record SequenceDataset
     /// <summary>Samples a second of <see cref="Sequence.Audio"/>; 0 where the data are no sound.</summary>
     public int AudioRateHz { get; init; }
 
-    /// <summary>What the steps are computed by; null where they are readings, or samples that no features were made of yet.</summary>
+    /// <summary>
+    /// What the steps are computed by; null where they are readings, or samples that no features were made of yet.
+    /// </summary>
     public FeatureSpec? Features { get; init; }
 
     /// <summary>Whether the steps are still samples of sound.</summary>

@@ -75,8 +75,8 @@ internal sealed record CsvOptions(
 
 /// <summary>
 /// CSV recordings. Of a folder, the label is the sub-folder's name, or the file's stem when files lie directly in it;
-/// with a label column, of a folder or a single file, it is the cell; with columns of targets, there are values in place of
-/// classes. A recording ends where the label (unless there is one for each row) or the group
+/// with a label column, of a folder or a single file, it is the cell; with columns of targets, there are values in
+/// place of classes. A recording ends where the label (unless there is one for each row) or the group
 /// changes or time has a gap; long ones are cut into windows. A rest shorter than a window is dropped and reported.
 /// </summary>
 internal sealed class CsvFolder(string path, CsvOptions options)

@@ -20,7 +20,8 @@ internal sealed record CsvColumns(
 }
 
 /// <summary>
-/// Rows in a row that have equal cells in the group column, and in the label column if rows have no output of their own.
+/// Rows in a row that have equal cells in the group column, and in the label column if rows have no output of their
+/// own.
 /// </summary>
 internal sealed record CsvRun(int FirstRow, string? Group, string? Label);
 

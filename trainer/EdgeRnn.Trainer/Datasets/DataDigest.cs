@@ -8,8 +8,8 @@ namespace EdgeRnn.Trainer.Datasets;
 public sealed partial record SequenceDataset
 {
     /// <summary>
-    /// SHA-256 of channels, labels, the kind of outputs, and every sequence in order, readings and values to the bit: equal
-    /// digests, equal data. Names and groups are no part of it.
+    /// SHA-256 of channels, labels, the kind of outputs, and every sequence in order, readings and values to the bit:
+    /// equal digests, equal data. Names and groups are no part of it.
     /// </summary>
     public string Digest()
     {

@@ -5,8 +5,8 @@ namespace EdgeRnn.Trainer.Datasets;
 
 /// <summary>
 /// Where sequences come from, as the user writes it: <c>kind:path[?key=value&amp;…]</c>. Kinds: <c>idx</c>,
-/// <c>idx-pixels</c>, <c>ts</c>, <c>csv</c>, <c>npy</c>, <c>wav</c>, <c>synthetic</c>; every kind takes <c>count</c> (the first so
-/// many sequences), and those that do not know their sample rate take <c>rate</c> (steps a second).
+/// <c>idx-pixels</c>, <c>ts</c>, <c>csv</c>, <c>npy</c>, <c>wav</c>, <c>synthetic</c>; every kind takes <c>count</c>
+/// (the first so many sequences), and those that do not know their sample rate take <c>rate</c> (steps a second).
 /// </summary>
 public sealed class DataSpec
 {

@@ -8,7 +8,8 @@ namespace EdgeRnn.Trainer.Datasets;
 /// <param name="InOther">One that it is equal to, as an index into the other data set; -1 for none.</param>
 public readonly record struct EqualSequences(int Count, int First, int InOther);
 
-/// <content>What two parts of the data must not have in common, if one is to judge what was learnt from the other.</content>
+/// <content>What two parts of the data must not have in common, if one is to judge what was learnt from the
+/// other.</content>
 public sealed partial record SequenceDataset
 {
     /// <summary>The sequences that are in <paramref name="other"/> too, found by hashing.</summary>

@@ -5,8 +5,8 @@ namespace EdgeRnn.Trainer.Datasets;
 
 /// <summary>
 /// Two NumPy files: readings <c>[n, steps, channels]</c> and what they are to give. Integers and strings are classes,
-/// <c>[n]</c> or, one a step, <c>[n, steps]</c>: integers are named by their number, from 0 to the largest, strings name
-/// themselves, in ordinal order. Floats are values: <c>[n]</c>, <c>[n, outputs]</c> or <c>[n, steps, outputs]</c>.
+/// <c>[n]</c> or, one a step, <c>[n, steps]</c>: integers are named by their number, from 0 to the largest, strings
+/// name themselves, in ordinal order. Floats are values: <c>[n]</c>, <c>[n, outputs]</c> or <c>[n, steps, outputs]</c>.
 /// </summary>
 internal static class NpyPair
 {

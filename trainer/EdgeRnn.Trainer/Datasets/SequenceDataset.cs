@@ -17,7 +17,9 @@ public readonly record struct Sequence(ReadOnlyMemory<float> Values, int Steps, 
     /// <summary>The sound that the readings are features of, or are, full scale ±1; empty for other data.</summary>
     public ReadOnlyMemory<float> Audio { get; init; }
 
-    /// <summary>Values to predict in the user's units, <c>[outputs]</c> or <c>[Steps, outputs]</c>; else empty.</summary>
+    /// <summary>
+    /// Values to predict in the user's units, <c>[outputs]</c> or <c>[Steps, outputs]</c>; else empty.
+    /// </summary>
     public ReadOnlyMemory<float> Targets { get; init; }
 }
 
@@ -45,7 +47,9 @@ public sealed partial record SequenceDataset(
     /// </summary>
     public string? GroupFolder { get; init; }
 
-    /// <summary>What a sequence is to give: one of the classes <see cref="Labels"/>, or a value for each name there.</summary>
+    /// <summary>
+    /// What a sequence is to give: one of the classes <see cref="Labels"/>, or a value for each name there.
+    /// </summary>
     public OutputKind OutputKind { get; init; }
 
     /// <summary>Whether each step has a class, or values, of its own.</summary>

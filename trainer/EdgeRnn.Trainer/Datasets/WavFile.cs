@@ -7,7 +7,8 @@ public static class WavFile
 {
     /// <summary>Reads a recording; what its header promises is checked before memory is reserved.</summary>
     /// <returns>Its format, and its samples, of full scale ±1 and mixed down to one channel.</returns>
-    /// <exception cref="UserException">It is damaged, of another codec, or of a rate that no features are made of.</exception>
+    /// <exception cref="UserException">It is damaged, of another codec, or of a rate that no features are made
+    /// of.</exception>
     public static (AudioFormat Format, float[] Samples) Read(string path)
     {
         byte[] bytes;

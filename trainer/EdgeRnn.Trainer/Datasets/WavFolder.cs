@@ -42,7 +42,9 @@ internal sealed class NamePattern
 
     private NamePattern(Regex regex) => _regex = regex;
 
-    /// <summary>Reads a pattern; null where it is none. A part ends before the character that follows it in the pattern.</summary>
+    /// <summary>
+    /// Reads a pattern; null where it is none. A part ends before the character that follows it in the pattern.
+    /// </summary>
     public static NamePattern? Parse(string text)
     {
         string regex = "^" + Regex.Escape(text).Replace("\\*", ".*", StringComparison.Ordinal) + "$";
@@ -67,8 +69,9 @@ internal sealed class NamePattern
 }
 
 /// <summary>
-/// Recordings in WAV files, each a sequence of samples; features are made of them later. The label is the sub-folder's name,
-/// or a part of the file's, and so is the group; without one each file is a group of its own. Channels are mixed down.
+/// Recordings in WAV files, each a sequence of samples; features are made of them later. The label is the sub-folder's
+/// name, or a part of the file's, and so is the group; without one each file is a group of its own. Channels are mixed
+/// down.
 /// </summary>
 internal sealed class WavFolder(string path, WavOptions options)
 {

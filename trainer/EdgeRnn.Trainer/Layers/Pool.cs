@@ -42,7 +42,9 @@ public sealed class Pool(Pooling pooling) : Layer
         _ => new EachStepPass(InputSize, batch),
     };
 
-    /// <summary>What every direction ends with: the reverse one at the first step, which is row m of the batch.</summary>
+    /// <summary>
+    /// What every direction ends with: the reverse one at the first step, which is row m of the batch.
+    /// </summary>
     private sealed unsafe class LastPass(int size, int forward, PackedBatch batch) : LayerPass
     {
         private readonly FloatBuffer _y = new((long)batch.Capacity * size);

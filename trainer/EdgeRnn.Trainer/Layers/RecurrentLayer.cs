@@ -3,8 +3,8 @@ using EdgeRnn.Trainer.Numerics;
 namespace EdgeRnn.Trainer.Layers;
 
 /// <summary>
-/// What recurrent layers share: gates with matrices of the input and of the past, and one bias. (PyTorch's two only ever
-/// act as their sum, but for the n of a GRU.)
+/// What recurrent layers share: gates with matrices of the input and of the past, and one bias. (PyTorch's two only
+/// ever act as their sum, but for the n of a GRU.)
 /// </summary>
 public abstract class RecurrentLayer : Layer
 {
@@ -110,7 +110,9 @@ public abstract class RecurrentLayer : Layer
         protected float* Past(int t, int m) =>
             t == 0 ? _carried.Pointer + (long)m * Units : Output + (Batch.Offset[t - 1] + m) * (long)Units;
 
-        /// <summary>What the products of step t see of h_{t-1}, <c>[active, units]</c>; null where it is zero.</summary>
+        /// <summary>
+        /// What the products of step t see of h_{t-1}, <c>[active, units]</c>; null where it is zero.
+        /// </summary>
         protected float* Seen(int t) => t > 0 ? Dropout.Past(Output, t) : Batch.Carries ? _carried.Pointer : null;
 
         /// <summary>dW_ih += Σ da_tᵀ·x_t, dW_hh += Σ da_tᵀ·h_{t-1}, db += Σ da_t, dx = da·W_ih.</summary>

@@ -75,7 +75,8 @@ internal static unsafe class Gemm
     }
 
     /// <summary>
-    /// <see cref="Tile.Run"/> for a block that may lie at the edge of the matrix: there it goes through copies of full size.
+    /// <see cref="Tile.Run"/> for a block that may lie at the edge of the matrix: there it goes through copies of full
+    /// size.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(

@@ -32,8 +32,8 @@ internal readonly unsafe struct OuterProduct(
 }
 
 /// <summary>
-/// Sums of outer products for which a is packed once, blocked as <see cref="Gemm"/> is. One object a thread: it holds the
-/// packed blocks.
+/// Sums of outer products for which a is packed once, blocked as <see cref="Gemm"/> is. One object a thread: it holds
+/// the packed blocks.
 /// </summary>
 internal sealed unsafe class OuterProducts
 {

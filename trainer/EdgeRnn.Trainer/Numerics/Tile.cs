@@ -10,8 +10,8 @@ namespace EdgeRnn.Trainer.Numerics;
 /// block's place, nor on the rows beside it.
 /// </summary>
 /// <remarks>
-/// Here and in all loops over numbers, <see cref="MethodImplOptions.AggressiveOptimization"/>: with tiers, short runs spent
-/// half their time in code that was not optimised yet, and long ones up to four seconds.
+/// Here and in all loops over numbers, <see cref="MethodImplOptions.AggressiveOptimization"/>: with tiers, short runs
+/// spent half their time in code that was not optimised yet, and long ones up to four seconds.
 /// </remarks>
 internal static unsafe class Tile
 {

@@ -45,7 +45,8 @@ public sealed record OnnxStart(string Name, int[] Shape, float[] Values);
 /// <summary>A network of a graph, and how the graph is called to compute the same.</summary>
 /// <param name="Model">The network.</param>
 /// <param name="Input">Name of the graph's input.</param>
-/// <param name="Axes">Its axes: <c>b</c> sequences, <c>t</c> steps, <c>c</c> channels, <c>1</c> a single element.</param>
+/// <param name="Axes">Its axes: <c>b</c> sequences, <c>t</c> steps, <c>c</c> channels, <c>1</c> a single
+/// element.</param>
 /// <param name="Channels">Channels.</param>
 /// <param name="Batch">Sequences it takes at once.</param>
 /// <param name="Steps">Steps it takes; 0 for any number.</param>

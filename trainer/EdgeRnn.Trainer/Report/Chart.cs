@@ -5,7 +5,9 @@ using ScottPlot.TickGenerators;
 
 namespace EdgeRnn.Trainer.Report;
 
-/// <summary>What a chart's shapes look like; the page's style sheet gives each its colour, in light and in dark.</summary>
+/// <summary>
+/// What a chart's shapes look like; the page's style sheet gives each its colour, in light and in dark.
+/// </summary>
 internal enum Ink
 {
     /// <summary>Lines behind the data.</summary>
@@ -34,7 +36,9 @@ internal enum Ink
 /// <param name="Ticks">Values with their names.</param>
 internal sealed record Axis(double Low, double High, string Title, IReadOnlyList<(double Value, string Name)> Ticks)
 {
-    /// <summary>An axis over values, with round ticks; ends are widened to whole ticks if <paramref name="widen"/>.</summary>
+    /// <summary>
+    /// An axis over values, with round ticks; ends are widened to whole ticks if <paramref name="widen"/>.
+    /// </summary>
     public static Axis Over(double low, double high, string title, int ticks = 5, bool widen = true, bool whole = false)
     {
         if (!(high > low))
@@ -75,8 +79,8 @@ internal sealed record Axis(double Low, double High, string Title, IReadOnlyList
 }
 
 /// <summary>
-/// A chart by ScottPlot, as SVG for the page: colours become classes of the style sheet, so that one drawing serves light
-/// and dark, and text is the page's own, so that it depends on no font of the machine that drew it.
+/// A chart by ScottPlot, as SVG for the page: colours become classes of the style sheet, so that one drawing serves
+/// light and dark, and text is the page's own, so that it depends on no font of the machine that drew it.
 /// </summary>
 internal sealed class Chart
 {

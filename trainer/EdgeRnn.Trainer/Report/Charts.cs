@@ -41,7 +41,9 @@ internal static class Charts
         return chart.ToSvg(description);
     }
 
-    /// <summary>A confusion matrix too large for a table: a square a cell, darker the larger its part of its row.</summary>
+    /// <summary>
+    /// A confusion matrix too large for a table: a square a cell, darker the larger its part of its row.
+    /// </summary>
     public static Html Confusion(IReadOnlyList<string> labels, int[,] confusion, string description)
     {
         int classes = labels.Count;
@@ -155,7 +157,9 @@ internal static class Charts
         return picture;
     }
 
-    /// <summary>A channel in deviations from its mean; of long ones the extremes of each stretch, so that no peak is lost.</summary>
+    /// <summary>
+    /// A channel in deviations from its mean; of long ones the extremes of each stretch, so that no peak is lost.
+    /// </summary>
     private static (double[] X, double[] Y) Thinned(Sequence sequence, int channels, int channel, float mean, float deviation)
     {
         var values = sequence.Values.Span;

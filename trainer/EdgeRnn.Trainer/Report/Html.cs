@@ -6,8 +6,8 @@ using System.Text;
 namespace EdgeRnn.Trainer.Report;
 
 /// <summary>
-/// Markup. The only way to make it from other text is <see cref="Of"/>, which escapes every value that is put in, so that
-/// labels, channels and paths cannot become tags.
+/// Markup. The only way to make it from other text is <see cref="Of"/>, which escapes every value that is put in, so
+/// that labels, channels and paths cannot become tags.
 /// </summary>
 internal readonly record struct Html(string Markup)
 {

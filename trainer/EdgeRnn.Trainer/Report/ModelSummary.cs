@@ -8,7 +8,8 @@ namespace EdgeRnn.Trainer.Report;
 /// <param name="Outputs">Values it gives a step.</param>
 /// <param name="Parameters">Numbers that were trained.</param>
 /// <param name="FloatBytes">Bytes of its tensors as float32.</param>
-/// <param name="Int8Bytes">Bytes of its tensors with int8 weights, scales included; null where it cannot have them.</param>
+/// <param name="Int8Bytes">Bytes of its tensors with int8 weights, scales included; null where it cannot have
+/// them.</param>
 /// <param name="MultiplyAdds">Products of a step.</param>
 public sealed record LayerSummary(
     string Kind, int Inputs, int Outputs, long Parameters, long FloatBytes, long? Int8Bytes, long MultiplyAdds);

@@ -54,7 +54,9 @@ internal static class Page
     }
 }
 
-/// <summary>A table: the first column names its rows, the others hold numbers unless their title begins with '~'.</summary>
+/// <summary>
+/// A table: the first column names its rows, the others hold numbers unless their title begins with '~'.
+/// </summary>
 internal sealed class HtmlTable(string caption, params string[] columns)
 {
     private readonly List<Html> _rows = [];

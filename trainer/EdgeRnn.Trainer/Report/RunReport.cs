@@ -53,7 +53,8 @@ public sealed record RunReport
     public required ModelSummary Summary { get; init; }
 
     /// <summary>
-    /// Parts of the data it was examined on; the last one is shown in detail. In a cross-validation, all folds together.
+    /// Parts of the data it was examined on; the last one is shown in detail. In a cross-validation, all folds
+    /// together.
     /// </summary>
     public required IReadOnlyList<Examination> Examinations { get; init; }
 
@@ -73,15 +74,16 @@ public sealed record RunReport
     public Examination Shown => Examinations[^1];
 
     /// <summary>
-    /// Runs a model over the parts that there are. With neither validation nor test data, it is the training data, up to
-    /// 2,000 of them spread over all.
+    /// Runs a model over the parts that there are. With neither validation nor test data, it is the training data, up
+    /// to 2,000 of them spread over all.
     /// </summary>
     /// <param name="summary">The model.</param>
     /// <param name="train">What it was trained on.</param>
     /// <param name="validation">What its epoch was chosen on.</param>
     /// <param name="test">What was held back to the end.</param>
     /// <param name="threads">Threads to work with.</param>
-    /// <param name="tested">What the float model says of <paramref name="test"/>, with predictions, where that is known.
+    /// <param name="tested">What the float model says of <paramref name="test"/>, with predictions, where that is
+    /// known.
     /// </param>
     public static IReadOnlyList<Examination> Examine(
         ModelSummary summary, SequenceDataset train, SequenceDataset? validation, SequenceDataset? test, int threads,

@@ -22,10 +22,10 @@ public static class StepTimer
     public static string KernelName => Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable)).Name;
 
     /// <summary>
-    /// Microseconds a step of each model: the best of many short blocks, so that neither other programs nor code that is
-    /// compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer, after rounds that the
-    /// compiler needs: it goes over code up to three times, each after a pause that is the longer the busier the machine is,
-    /// so they go on until none has made a model faster for a while.
+    /// Microseconds a step of each model: the best of many short blocks, so that neither other programs nor code that
+    /// is compiled anew in between count. Takes 40 ms a model, or five blocks where those last longer, after rounds
+    /// that the compiler needs: it goes over code up to three times, each after a pause that is the longer the busier
+    /// the machine is, so they go on until none has made a model faster for a while.
     /// </summary>
     /// <param name="models">Models of any precision.</param>
     public static IReadOnlyList<double> Microseconds(IReadOnlyList<RnnModel> models)
@@ -52,8 +52,8 @@ public static class StepTimer
     }
 
     /// <summary>
-    /// Runs some steps of models on a thread of its own, while something else goes on: the compiler goes over code again
-    /// only some time after it was used.
+    /// Runs some steps of models on a thread of its own, while something else goes on: the compiler goes over code
+    /// again only some time after it was used.
     /// </summary>
     /// <param name="models">Models like those that will be timed; weights do not matter.</param>
     /// <returns>Stops it.</returns>

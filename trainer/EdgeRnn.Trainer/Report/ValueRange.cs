@@ -10,7 +10,8 @@ namespace EdgeRnn.Trainer.Report;
 /// <param name="High">The largest.</param>
 /// <param name="Mean">Their mean.</param>
 /// <param name="Deviation">Their standard deviation.</param>
-/// <param name="Histogram">Parts of all values in equal steps from <paramref name="Low"/> to <paramref name="High"/>.</param>
+/// <param name="Histogram">Parts of all values in equal steps from <paramref name="Low"/> to <paramref
+/// name="High"/>.</param>
 public sealed record ValueRange(
     int Layer, string Name, double Low, double High, double Mean, double Deviation, IReadOnlyList<double> Histogram)
 {

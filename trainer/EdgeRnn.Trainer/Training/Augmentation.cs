@@ -63,7 +63,9 @@ public sealed record Augmentation
     /// </summary>
     public int Pixels { get; init; }
 
-    /// <summary>Of sound: it is played faster or slower, pitch and all, by a factor of up to so much more or less than 1.</summary>
+    /// <summary>
+    /// Of sound: it is played faster or slower, pitch and all, by a factor of up to so much more or less than 1.
+    /// </summary>
     public float Speed { get; init; }
 
     /// <summary>Of sound: its pitch is raised or lowered likewise, while it takes as long as before.</summary>
@@ -73,16 +75,19 @@ public sealed record Augmentation
     public float Gain { get; init; }
 
     /// <summary>
-    /// Of sound: noise, of a colour drawn from white to brown, is added at a signal-to-noise ratio from so many decibels to
-    /// 20 more.
+    /// Of sound: noise, of a colour drawn from white to brown, is added at a signal-to-noise ratio from so many
+    /// decibels to 20 more.
     /// </summary>
     public float Snr { get; init; }
 
-    /// <summary>Of sound: another recording, of any class, is added in the background, at a ratio drawn likewise.</summary>
+    /// <summary>
+    /// Of sound: another recording, of any class, is added in the background, at a ratio drawn likewise.
+    /// </summary>
     public float Mix { get; init; }
 
     /// <summary>
-    /// Of sound, SpecAugment (Park et al. 2019): two times up to so many neighbouring features read their mean throughout.
+    /// Of sound, SpecAugment (Park et al. 2019): two times up to so many neighbouring features read their mean
+    /// throughout.
     /// </summary>
     public int Bands { get; init; }
 

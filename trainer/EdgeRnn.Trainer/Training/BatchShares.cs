@@ -86,7 +86,9 @@ internal sealed class BatchShares : IDisposable
         return sum;
     }
 
-    /// <summary>Adds the gradient of a batch and gives its loss, summed over outputs, and how many of these are right.</summary>
+    /// <summary>
+    /// Adds the gradient of a batch and gives its loss, summed over outputs, and how many of these are right.
+    /// </summary>
     /// <param name="indices">The sequences of the batch; their order may change.</param>
     /// <param name="excerpt">The part of each that counts.</param>
     /// <param name="epoch">What they are augmented for.</param>

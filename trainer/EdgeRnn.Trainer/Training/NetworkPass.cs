@@ -88,7 +88,9 @@ internal sealed unsafe class NetworkPass
         return (loss, correct);
     }
 
-    /// <summary>The loss of values, summed over rows of output; its gradient goes to <see cref="LogitGradient"/>.</summary>
+    /// <summary>
+    /// The loss of values, summed over rows of output; its gradient goes to <see cref="LogitGradient"/>.
+    /// </summary>
     public double Values(LossKind kind, float scale) =>
         ValueLoss.Of(kind, Logits, Batch.Targets.Span[..Logits.Length], LogitGradient, _classes, scale);
 

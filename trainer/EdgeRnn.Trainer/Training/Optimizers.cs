@@ -17,7 +17,9 @@ public abstract record Optimizer
     /// <summary>Numbers it remembers for each parameter.</summary>
     internal abstract int StateCount { get; }
 
-    /// <summary>The rule of this name with its usual settings: <c>sgd</c>, <c>rmsprop</c>, <c>adam</c> or <c>adamw</c>.</summary>
+    /// <summary>
+    /// The rule of this name with its usual settings: <c>sgd</c>, <c>rmsprop</c>, <c>adam</c> or <c>adamw</c>.
+    /// </summary>
     /// <exception cref="UserException">There is none of this name.</exception>
     public static Optimizer Parse(string name) => name switch
     {

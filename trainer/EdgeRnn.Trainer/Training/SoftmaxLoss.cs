@@ -70,8 +70,8 @@ internal sealed class SoftmaxLoss
 public abstract record ClassWeights
 {
     /// <summary>
-    /// Every class counts the same however many outputs it has: w = outputs / (classes · outputs of the class). There is an
-    /// output for each sequence, or for each step.
+    /// Every class counts the same however many outputs it has: w = outputs / (classes · outputs of the class). There
+    /// is an output for each sequence, or for each step.
     /// </summary>
     public static ClassWeights Balanced { get; } = new BalancedWeights();
 

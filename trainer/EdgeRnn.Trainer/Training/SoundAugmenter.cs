@@ -91,7 +91,9 @@ internal sealed class SoundAugmenter
         return (float)(sum / samples.Length);
     }
 
-    /// <summary>The factor by which something of <paramref name="power"/> stands at a drawn ratio to the signal.</summary>
+    /// <summary>
+    /// The factor by which something of <paramref name="power"/> stands at a drawn ratio to the signal.
+    /// </summary>
     private static float FactorAt(float least, float signalPower, float power, SeededRandom random)
     {
         float ratio = Amplitude(-least - RangeOfRatiosDb * (float)random.NextDouble());
@@ -132,7 +134,10 @@ internal sealed class SoundAugmenter
         return _frames.AsSpan(0, written);
     }
 
-    /// <summary>Plays frames slower by <paramref name="factor"/>, linearly between them; leaves features where there is no frame.</summary>
+    /// <summary>
+    /// Plays frames slower by <paramref name="factor"/>, linearly between them; leaves features where there is no
+    /// frame.
+    /// </summary>
     private void Stretch(ReadOnlySpan<float> frames, double factor, Span<float> features)
     {
         int width = _frontEnd.Spec.Width, last = frames.Length / width - 1;

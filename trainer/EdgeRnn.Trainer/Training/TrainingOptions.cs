@@ -59,12 +59,15 @@ public sealed record TrainingOptions
     public LossKind? Loss { get; init; }
 
     /// <summary>
-    /// Steps after which the gradient is cut and the weights change, while the state goes on to the end of each sequence:
+    /// Steps after which the gradient is cut and the weights change, while the state goes on to the end of each
+    /// sequence:
     /// truncated back-propagation through time; 0 goes through whole sequences.
     /// </summary>
     public int Truncate { get; init; }
 
-    /// <summary>Steps of a random part that is shown of each longer sequence, another one each epoch; 0 shows all.</summary>
+    /// <summary>
+    /// Steps of a random part that is shown of each longer sequence, another one each epoch; 0 shows all.
+    /// </summary>
     public int Crop { get; init; }
 
     /// <summary>
@@ -75,7 +78,9 @@ public sealed record TrainingOptions
     /// <summary>How inputs are normalised.</summary>
     public NormalisationMode Normalisation { get; init; } = NormalisationMode.Channel;
 
-    /// <summary>How training sequences are varied in each epoch, after validation data were held out; or null.</summary>
+    /// <summary>
+    /// How training sequences are varied in each epoch, after validation data were held out; or null.
+    /// </summary>
     public Augmentation? Augment { get; init; }
 
     /// <summary>
@@ -84,8 +89,8 @@ public sealed record TrainingOptions
     public string? Checkpoint { get; init; }
 
     /// <summary>
-    /// Whether to go on from <see cref="Checkpoint"/> where that file exists: the weights become those of a run that was
-    /// never interrupted, to the bit.
+    /// Whether to go on from <see cref="Checkpoint"/> where that file exists: the weights become those of a run that
+    /// was never interrupted, to the bit.
     /// </summary>
     public bool Resume { get; init; }
 
@@ -108,7 +113,9 @@ public sealed record TrainingOptions
             $"{data.Name} has an output for each step, which shift and warp would move away from; leave these out.");
     }
 
-    /// <summary>Refuses parts and states of sequences that <paramref name="network"/> or the data cannot be trained with.</summary>
+    /// <summary>
+    /// Refuses parts and states of sequences that <paramref name="network"/> or the data cannot be trained with.
+    /// </summary>
     internal void CheckParts(Network network, SequenceDataset data)
     {
         Require(Truncate >= 0 && Crop >= 0, $"Parts of sequences have at least 1 step, not {Math.Min(Truncate, Crop)}.");

@@ -9,7 +9,9 @@ public enum LossKind
     /// <summary>For values: the mean of squared errors, in deviations of each output.</summary>
     Mse,
 
-    /// <summary>For values: the mean of absolute errors, in deviations of each output, which outliers pull less.</summary>
+    /// <summary>
+    /// For values: the mean of absolute errors, in deviations of each output, which outliers pull less.
+    /// </summary>
     Mae,
 }
 

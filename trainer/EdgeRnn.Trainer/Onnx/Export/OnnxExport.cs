@@ -10,8 +10,9 @@ namespace EdgeRnn.Onnx;
 
 /// <summary>
 /// Models to ONNX files of standard operators, for any number of sequences and steps: reads <c>input [batch, steps,
-/// channels]</c> in the sensor's units and gives <c>scores</c> or <c>values</c>, <c>[batch, labels]</c> or, with an output
-/// each step, <c>[batch, steps, labels]</c>. Of a quantized model it is the float network that its integers stand for.
+/// channels]</c> in the sensor's units and gives <c>scores</c> or <c>values</c>, <c>[batch, labels]</c> or, with an
+/// output each step, <c>[batch, steps, labels]</c>. Of a quantized model it is the float network that its integers
+/// stand for.
 /// What a graph cannot say is in the file's metadata, from which <see cref="OnnxImport"/> makes the same model again.
 /// </summary>
 public static class OnnxExport

@@ -4,9 +4,10 @@ namespace EdgeRnn.Onnx;
 
 /// <summary>
 /// The ONNX graph of one step of a stream, softmax included: reads <c>x [1, 1, inputs]</c> and each recurrent layer's
-/// <c>h<i>n</i>_in</c> (and an LSTM's <c>c<i>n</i>_in</c>), all <c>[1, 1, units]</c>; gives <c>scores [1, 1, labels]</c>
-/// and the states <c>h<i>n</i>_out</c>, <c>c<i>n</i>_out</c>. Sequence, batch and directions are 1, so a layer's final
-/// state has the shape of the next one's input and no node is spent on reshaping: what ONNX Runtime is fastest with.
+/// <c>h<i>n</i>_in</c> (and an LSTM's <c>c<i>n</i>_in</c>), all <c>[1, 1, units]</c>; gives <c>scores [1, 1,
+/// labels]</c> and the states <c>h<i>n</i>_out</c>, <c>c<i>n</i>_out</c>. Sequence, batch and directions are 1, so a
+/// layer's final state has the shape of the next one's input and no node is spent on reshaping: what ONNX Runtime is
+/// fastest with.
 /// </summary>
 public static class OnnxStep
 {

@@ -29,8 +29,8 @@ internal static class StoredModel
     }
 
     /// <summary>
-    /// The model of a file that <see cref="OnnxExport"/> wrote. What is found is exported again: only where that gives the
-    /// same graph was nothing changed, neither here nor there.
+    /// The model of a file that <see cref="OnnxExport"/> wrote. What is found is exported again: only where that gives
+    /// the same graph was nothing changed, neither here nor there.
     /// </summary>
     /// <returns>Null where the file holds none, or one that its graph does not compute.</returns>
     public static (RnnModel Model, bool IsStateful)? Read(ModelProto file)

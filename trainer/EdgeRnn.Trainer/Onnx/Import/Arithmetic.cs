@@ -32,7 +32,9 @@ internal static class Arithmetic
     public static Value Scaled(Operation o, float factor) =>
         Scaled(o.Stages, o.Signal(0), _ => factor, _ => 0, isProduct: true);
 
-    /// <summary>With the moments of training: scale · (x - mean) / √(variance + epsilon) + bias, of each channel.</summary>
+    /// <summary>
+    /// With the moments of training: scale · (x - mean) / √(variance + epsilon) + bias, of each channel.
+    /// </summary>
     public static Value BatchNormalization(Operation o)
     {
         if (o.Integer("training_mode", 0) != 0)

@@ -5,8 +5,8 @@ namespace EdgeRnn.Onnx.Import;
 
 /// <summary>
 /// Follows a graph from one of its outputs to its input and computes every node that lies between: constants and shapes
-/// with numbers, signals with names. What moves signals about needs no pattern this way: an operator that computes finds
-/// by the names which steps and units it reads, and adds a <see cref="Stage"/>.
+/// with numbers, signals with names. What moves signals about needs no pattern this way: an operator that computes
+/// finds by the names which steps and units it reads, and adds a <see cref="Stage"/>.
 /// </summary>
 internal sealed class GraphTracer
 {
@@ -42,8 +42,8 @@ internal sealed class GraphTracer
     /// <summary>The value of a name, after all nodes it needs were computed.</summary>
     public Value Trace(string name)
     {
-        // Depth first with a stack of its own: a chain of nodes may be longer than the stack of a thread. Each node is there
-        // with how many of its inputs have values, so that none is looked at twice.
+        // Depth first with a stack of its own: a chain of nodes may be longer than the stack of a thread. Each node is
+        // there with how many of its inputs have values, so that none is looked at twice.
         var open = new Stack<(NodeProto Node, int Known)>();
         var isOpen = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
         Require(name, null);

@@ -6,8 +6,8 @@ using Google.Protobuf.Reflection;
 namespace EdgeRnn.Onnx.Import;
 
 /// <summary>
-/// Bytes to the messages of an ONNX file. A walk over the wire comes first, which reserves nothing: what it lets through
-/// becomes few objects and has no unknown fields, so that a small file cannot ask for much memory.
+/// Bytes to the messages of an ONNX file. A walk over the wire comes first, which reserves nothing: what it lets
+/// through becomes few objects and has no unknown fields, so that a small file cannot ask for much memory.
 /// </summary>
 internal static class OnnxFile
 {
@@ -55,7 +55,8 @@ internal static class OnnxFile
     }
 
     /// <summary>Walks over the bytes of a message.</summary>
-    /// <exception cref="UserException">It would take much memory, has fields that its schema does not know, or none.</exception>
+    /// <exception cref="UserException">It would take much memory, has fields that its schema does not know, or
+    /// none.</exception>
     public static void Check(byte[] bytes, MessageDescriptor message)
     {
         int objects = 0, integerBytes = 0;

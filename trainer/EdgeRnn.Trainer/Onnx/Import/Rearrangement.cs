@@ -2,7 +2,9 @@ using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Onnx.Import;
 
-/// <summary>The operators that move elements about: for a shape, the new one and where each element comes from.</summary>
+/// <summary>
+/// The operators that move elements about: for a shape, the new one and where each element comes from.
+/// </summary>
 internal static class Rearrangement
 {
     public static Value Transpose(Value value, ReadOnlySpan<long> permutation)
@@ -69,7 +71,9 @@ internal static class Rearrangement
         return Shaped(value, [.. Enumerable.Range(0, rank).Select(axis => ones.Contains(axis) ? 1 : value.Shape[next++])]);
     }
 
-    /// <summary>The elements at <paramref name="indices"/> of an axis, in whose place stand the axes of the indices.</summary>
+    /// <summary>
+    /// The elements at <paramref name="indices"/> of an axis, in whose place stand the axes of the indices.
+    /// </summary>
     public static Value Gather(Value value, IntegerValue indices, long axis)
     {
         int a = Value.Axis(axis, value.Shape.Length), size = value.Shape[a];

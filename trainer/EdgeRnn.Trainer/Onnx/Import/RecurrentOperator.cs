@@ -72,7 +72,8 @@ internal static class RecurrentOperator
         return Results(o, o.Stages.Add(new Recurrent(rows.Stage, layer)), isBatchFirst);
     }
 
-    // Y is [steps, directions, batch, units], or [batch, steps, directions, units]; Y_h is what Y has where each direction ends.
+    // Y is [steps, directions, batch, units], or [batch, steps, directions, units]; Y_h is what Y has where each
+    // direction ends.
     private static Value[] Results(Operation o, Recurrent stage, bool isBatchFirst)
     {
         int directions = stage.Layer.Directions, units = stage.Layer.Units;
@@ -169,7 +170,8 @@ internal static class RecurrentOperator
         return functions.Select((f, i) => f.Kind == own[i % own.Length]).All(same => same) ? [] : functions;
     }
 
-    // Parameters are taken in the order of the functions that have them; defaults are those of the operators of these names.
+    // Parameters are taken in the order of the functions that have them; defaults are those of the operators of these
+    // names.
     private static Function Function(string name, Queue<float> alphas, Queue<float> betas)
     {
         if (!Enum.TryParse(name, ignoreCase: true, out FunctionKind kind) || !name.All(char.IsLetter))
