@@ -150,8 +150,10 @@ internal sealed class HostOptions
 
     private string? Missing() => Model.Length == 0 && State is null ? "--model FILE is missing"
         : Port.Length == 0 && Replay is null && Wav is null ? "--port PORT is missing"
-        : Wav is not null && (Port.Length > 0 || Replay is not null) ? "--wav is played in place of a port; leave --port and --replay out"
-        : Input != InputFormat.Pcm && (Rate is not null || SoundChannels != 1) ? "--rate and --channels are for --input pcm; leave them out"
+        : Wav is not null && (Port.Length > 0 || Replay is not null)
+            ? "--wav is played in place of a port; leave --port and --replay out"
+        : Input != InputFormat.Pcm && (Rate is not null || SoundChannels != 1)
+            ? "--rate and --channels are for --input pcm; leave them out"
         : null;
 
     private bool TryFlag(string name)
@@ -284,7 +286,9 @@ internal sealed class HostOptions
     {
         bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int rate);
         Rate = rate;
-        return isNumber && FeatureSpec.Rates.Contains(rate) ? null : $"--rate {value} is unknown; give {FeatureSpec.RatesText}";
+        return isNumber && FeatureSpec.Rates.Contains(rate)
+            ? null
+            : $"--rate {value} is unknown; give {FeatureSpec.RatesText}";
     }
 
     private string? SetChannels(string value)

@@ -99,5 +99,6 @@ internal sealed unsafe partial class Notifier : IServed, IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "sendto", SetLastError = true)]
-    private static partial nint SendTo(int socket, byte* bytes, nint length, int flags, byte* address, uint addressLength);
+    private static partial nint SendTo(
+        int socket, byte* bytes, nint length, int flags, byte* address, uint addressLength);
 }

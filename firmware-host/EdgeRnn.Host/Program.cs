@@ -123,9 +123,11 @@ static LineReceiver? MakeLine(HostOptions options, RnnModel model, Port port, Hm
 {
     error = model.Features is { } heard
         ? options.Input == InputFormat.Text
-            ? $"the model hears sound ({heard}), which text does not carry; give --input pcm or frames, or --wav FILE" : null
+            ? $"the model hears sound ({heard}), which text does not carry; give --input pcm or frames, or --wav FILE"
+            : null
         : options.Input == InputFormat.Pcm
-            ? $"the model reads {model.InputSize} channels of a sensor, and no sound; give another model, or leave pcm out" : null;
+            ? $"the model reads {model.InputSize} channels of a sensor, and no sound; give another model, or leave " +
+                "pcm out" : null;
     if (error is not null)
         return null;
     return (options.Input, model.Features) switch

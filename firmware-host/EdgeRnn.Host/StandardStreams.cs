@@ -110,7 +110,8 @@ internal sealed unsafe class OutputFd
         // pipe or terminal can be opened once more, for us alone; a file must not be, as that writes from its start.
         if (type is Libc.S_IFIFO or Libc.S_IFCHR)
         {
-            int own = Libc.Open($"/proc/self/fd/{fd}", Libc.O_WRONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+            int own = Libc.Open(
+                $"/proc/self/fd/{fd}", Libc.O_WRONLY | Libc.O_NOCTTY | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
             Fd = own >= 0 ? own : fd;
         }
     }

@@ -103,7 +103,8 @@ public enum TensorType
 /// A matrix <c>[Rows, Columns]</c>, row-major, over bytes it does not own (usually a part of the file that was read);
 /// a vector has one column.
 /// </summary>
-public sealed record Tensor(TensorType Type, int Rows, int Columns, ReadOnlyMemory<byte> Data, ReadOnlyMemory<byte> ScaleData)
+public sealed record Tensor(
+    TensorType Type, int Rows, int Columns, ReadOnlyMemory<byte> Data, ReadOnlyMemory<byte> ScaleData)
 {
     /// <summary>The elements of a <see cref="TensorType.Float32"/> tensor.</summary>
     public ReadOnlySpan<float> Floats => MemoryMarshal.Cast<byte, float>(Data.Span);
@@ -130,8 +131,10 @@ public sealed record Tensor(TensorType Type, int Rows, int Columns, ReadOnlyMemo
     public static Tensor FromInt8s(int rows, int columns, ReadOnlySpan<sbyte> values, ReadOnlySpan<float> scales)
     {
         if (values.Length != rows * columns || scales.Length != rows)
-            throw new ArgumentException($"{values.Length} values and {scales.Length} scales do not fill {rows} × {columns}.");
-        return new(TensorType.Int8, rows, columns, MemoryMarshal.AsBytes(values).ToArray(), MemoryMarshal.AsBytes(scales).ToArray());
+            throw new ArgumentException(
+                $"{values.Length} values and {scales.Length} scales do not fill {rows} × {columns}.");
+        return new(TensorType.Int8, rows, columns, MemoryMarshal.AsBytes(values).ToArray(),
+            MemoryMarshal.AsBytes(scales).ToArray());
     }
 }
 
@@ -356,7 +359,8 @@ public sealed record RnnModel
             for (int i = 0; i < Layers.Count; i++)
             {
                 if (Layers[i].Direction != Direction.Forward)
-                    return $"layer {i + 1} is {(Layers[i].Directions == 2 ? "bidirectional" : "reverse")}: it needs the " +
+                    return $"layer {i + 1} is {(Layers[i].Directions == 2 ? "bidirectional" : "reverse")}: it needs " +
+                        $"the " +
                         "whole sequence; evaluate it with edgernn evaluate, or train a forward layer to stream it";
             }
             return null;
@@ -367,7 +371,8 @@ public sealed record RnnModel
     public int FormatVersion => FormatVersionOf(Layers, OutputKind, Pooling, Decision, Features);
 
     internal static int FormatVersionOf(
-        IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision, FeatureSpec? features) =>
+        IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision,
+            FeatureSpec? features) =>
         features is not null ? 3 :
         decision.IsMoreThanThreshold || kind != OutputKind.Classes || pooling != Pooling.Last ||
         layers.Any(layer => layer.Direction != Direction.Forward || layer.Variant is not null) ? 2 : 1;

@@ -13,7 +13,8 @@ internal static class FeatureExactness
 
     private static readonly string[] Texts =
     [
-        "logmel:40", "logmel:64,scale=slaney,running=0.5", "mfcc:13,deltas=2", "pcen:40,deltas=1", "logmel:23,rate=8000",
+        "logmel:40", "logmel:64,scale=slaney,running=0.5", "mfcc:13,deltas=2", "pcen:40,deltas=1",
+            "logmel:23,rate=8000",
     ];
 
     /// <summary>Adds lines to the table that <see cref="Check"/> reads.</summary>

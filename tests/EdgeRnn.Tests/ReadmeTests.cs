@@ -38,12 +38,14 @@ public sealed partial class ReadmeTests
             string[] commands = string.Concat(blocks).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             Assert.Equal(9, commands.Length);
             var outputs = commands.Select(command => Run(folder.FullName, command)).ToArray();
-            int host = Array.FindIndex(commands, command => command.StartsWith("edgernn-host ", StringComparison.Ordinal));
+            int host = Array.FindIndex(
+                commands, command => command.StartsWith("edgernn-host ", StringComparison.Ordinal));
             // It reads a swipe.
             Assert.Contains("\"label\":\"swipe\"", outputs[host], StringComparison.Ordinal);
             string runs = Path.Combine(folder.FullName, "runs", "motions");
             Assert.Equal(
-                File.ReadAllBytes(Path.Combine(runs, "int8.ernn")), File.ReadAllBytes(Path.Combine(runs, "again.ernn")));
+                File.ReadAllBytes(Path.Combine(runs, "int8.ernn")),
+                    File.ReadAllBytes(Path.Combine(runs, "again.ernn")));
         }
         finally
         {

@@ -35,8 +35,10 @@ internal sealed class CHeader
     private void WriteModel(RnnModel model)
     {
         string guard = $"{_name.ToUpperInvariant()}_H";
-        Line($"/* An EdgeRnn model ({SharedOptions.NameOf(model.Precision)}): {string.Join(", ", model.Layers.Select(ModelTree.NameOf))}.");
-        Line("   Matrices are [rows][columns]; gates follow one another in rows, i f g o of an LSTM and r z n of a GRU.");
+        Line($"/* An EdgeRnn model ({SharedOptions.NameOf(model.Precision)}): " +
+            $"{string.Join(", ", model.Layers.Select(ModelTree.NameOf))}.");
+        Line("   Matrices are [rows][columns]; gates follow one another in rows, i f g o of an LSTM and r z n of a " +
+            "GRU.");
         Line("   normalised = (reading - mean) / deviation; real weight = scale of its row * integer. */");
         if (model.Features is { } features)
             Line($"/* Readings are features of sound: {features} */");
@@ -129,7 +131,8 @@ internal sealed class CHeader
             Line("  {");
             Elements(
                 isInt8
-                    ? [.. tensor.Int8s.Slice(r * tensor.Columns, tensor.Columns).ToArray().Select(q => q.ToString(CultureInfo.InvariantCulture))]
+                    ? [.. tensor.Int8s.Slice(r * tensor.Columns, tensor.Columns).ToArray().Select(
+                        q => q.ToString(CultureInfo.InvariantCulture))]
                     : [.. tensor.Floats.Slice(r * tensor.Columns, tensor.Columns).ToArray().Select(Number)],
                 "    ");
             Line("  },");

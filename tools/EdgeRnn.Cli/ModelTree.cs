@@ -65,14 +65,16 @@ internal static class ModelTree
             Guide = TreeGuide.Line,
         };
         tree.AddNode(Label(
-            $"format {model.FormatVersion}, numeric version {RnnModel.CurrentNumericVersion}, CRC-32C {model.Checksum:x8}"));
+            $"format {model.FormatVersion}, numeric version {RnnModel.CurrentNumericVersion}, CRC-32C " +
+                $"{model.Checksum:x8}"));
         AddInput(tree, model);
         for (int n = 0; n < model.Layers.Count; n++)
             AddLayer(tree, model, n);
         AddOutput(tree, model);
         tree.AddNode(Label($"stream: {Stream(model)}"));
         if (model.Decision != DecisionRules.None)
-            tree.AddNode(Label($"decisions: {model.Decision.ToText(model.Labels).Replace(",", ", ", StringComparison.Ordinal)}"));
+            tree.AddNode(Label(
+                $"decisions: {model.Decision.ToText(model.Labels).Replace(",", ", ", StringComparison.Ordinal)}"));
         if (model.Training is { } t)
             AddTraining(tree, model, t);
         tree.AddNode(Label(selfTest switch
@@ -117,7 +119,8 @@ internal static class ModelTree
         var branch = tree.AddNode(Label($"layer {n + 1}: {NameOf(layer)}, {layer.InputSize} -> {layer.Outputs}"));
         var tensors = Tensors(layer).ToArray();
         int width = tensors.Max(t => t.Name.Length), shapes = tensors.Max(t => Shape(t.Tensor).Length);
-        branch.AddNode(Label($"{"cost".PadRight(width)}  {Cost(Parameters(layer), Bytes(layer), MultiplyAdds(layer))}"));
+        branch.AddNode(
+            Label($"{"cost".PadRight(width)}  {Cost(Parameters(layer), Bytes(layer), MultiplyAdds(layer))}"));
         foreach (var (name, tensor) in tensors)
             branch.AddNode(Label($"{name.PadRight(width)}  {Shape(tensor).PadRight(shapes)}  {Element(tensor)}"));
         if (model.Precision != Precision.Float32)
@@ -126,7 +129,8 @@ internal static class ModelTree
                 ? $", cell Q{15 - layer.CellFractionBits}.{layer.CellFractionBits}"
                 : "";
             branch.AddNode(Label(
-                $"{"signals".PadRight(width)}  scale in {Figures.Short(layer.InputScale)}, out {Figures.Short(layer.OutputScale)}{cell}"));
+                $"{"signals".PadRight(width)}  scale in {Figures.Short(layer.InputScale)}, out " +
+                    $"{Figures.Short(layer.OutputScale)}{cell}"));
         }
 
         if (layer.Variant is { } variant && Form(variant) is { Length: > 0 } form)
@@ -137,7 +141,8 @@ internal static class ModelTree
     {
         bool areValues = model.OutputKind == OutputKind.Values;
         string pooling = model.Pooling == Pooling.Last ? "" : $", pooling {NameOf(model.Pooling).Replace('_', ' ')}";
-        var output = tree.AddNode(Label($"output: {Counted(model.Labels.Count, areValues ? "value" : "class")}{pooling}"));
+        var output =
+            tree.AddNode(Label($"output: {Counted(model.Labels.Count, areValues ? "value" : "class")}{pooling}"));
         if (!areValues)
         {
             string more = model.Labels.Count > MostLabels ? $" and {model.Labels.Count - MostLabels} more" : "";
@@ -165,7 +170,8 @@ internal static class ModelTree
         if (model.OutputKind == OutputKind.Classes)
         {
             node.AddNode(Label(
-                $"accuracy: validation {Accuracy(training.ValidationAccuracy)}, test {Accuracy(training.TestAccuracy)}"));
+                $"accuracy: validation {Accuracy(training.ValidationAccuracy)}, test " +
+                    $"{Accuracy(training.TestAccuracy)}"));
         }
     }
 
@@ -201,7 +207,8 @@ internal static class ModelTree
     private static long Count(Tensor tensor) => (long)tensor.Rows * tensor.Columns;
 
     private static string Cost(long parameters, long bytes, long multiplyAdds) =>
-        $"{Figures.Count(parameters)} parameters, {Figures.Bytes(bytes)}, {Figures.Count(multiplyAdds)} multiply-adds a step";
+        $"{Figures.Count(parameters)} parameters, {Figures.Bytes(bytes)}, {Figures.Count(multiplyAdds)} " +
+            "multiply-adds a step";
 
     private static string Counted(int count, string what) =>
         count == 1 ? $"1 {what}" : $"{count} {what}{(what.EndsWith('s') ? "es" : "s")}";

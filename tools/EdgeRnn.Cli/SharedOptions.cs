@@ -103,14 +103,16 @@ internal static class SharedOptions
     public static Option<string?> Decide() => new("--decide")
     {
         HelpName = "RULES",
-        Description = "How a stream's scores become labels: threshold=0.6,threshold:LABEL=0.8,average=4 (or newest=0.3),"
+        Description =
+            "How a stream's scores become labels: threshold=0.6,threshold:LABEL=0.8,average=4 (or newest=0.3),"
             + "hysteresis=0.1,minimum=200ms,refractory=1s; a time may be a number of steps.",
     };
 
     /// <summary>The rules that <c>--decide</c> makes for a model.</summary>
     /// <exception cref="UserException">They are none for these labels.</exception>
     public static DecisionRules Decision(string text, IReadOnlyList<string> labels, float rateHz) =>
-        DecisionRules.None.With(text, labels, rateHz, out string? error) ?? throw new UserException($"--decide: {error}.");
+        DecisionRules.None.With(text, labels, rateHz, out string? error)
+            ?? throw new UserException($"--decide: {error}.");
 
     /// <summary>Precisions a model may be quantized to.</summary>
     public static Precision ParsePrecision(string text) => text switch

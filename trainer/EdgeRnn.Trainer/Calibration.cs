@@ -22,7 +22,8 @@ public static class Calibration
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         if (model.Precision != Precision.Float32)
-            throw new UserException($"The model is quantized already ({model.Precision}); give the float32 model it was made from.");
+            throw new UserException(
+                $"The model is quantized already ({model.Precision}); give the float32 model it was made from.");
         Check(model);
         float[]? outputs = model.OutputKind == OutputKind.Values ? new float[model.Labels.Count] : null;
         var ranges = Measure(model, data, precision, outputs);
@@ -39,7 +40,8 @@ public static class Calibration
             if (model.Layers[i].Variant is not null)
             {
                 throw new UserException(
-                    $"The model cannot be quantized: layer {i + 1} is a form of its cell (functions, peephole, clip or initial "
+                    $"The model cannot be quantized: layer {i + 1} is a form of its cell (functions, peephole, clip " +
+                        "or initial "
                     + "state) that runs in float32 only; run the float model, or train the plain cell.");
             }
         }
@@ -58,7 +60,8 @@ public static class Calibration
         if (data.Count == 0)
             throw new UserException($"'{data.Name}' holds no sequences to calibrate with.");
         if (data.Channels.Count != model.InputSize)
-            throw new UserException($"'{data.Name}' has {data.Channels.Count} channels, but the model reads {model.InputSize}.");
+            throw new UserException(
+                $"'{data.Name}' has {data.Channels.Count} channels, but the model reads {model.InputSize}.");
 
         var session = new RnnSession(model);
         int layers = model.Layers.Count;
@@ -93,7 +96,8 @@ public static class Calibration
         // A layer's output is what the next one reads; the head's needs no range.
         float largest = precision == Precision.Int8 ? 127f : 32767f;
         float[] inputs = [.. samples.Select(sample => Quantizer.BestRange(sample.Values, largest))];
-        return [.. Enumerable.Range(0, layers).Select(i => new LayerRange(inputs[i], cells[i], i + 1 < layers ? inputs[i + 1] : 0))];
+        return [.. Enumerable.Range(0, layers).Select(
+            i => new LayerRange(inputs[i], cells[i], i + 1 < layers ? inputs[i + 1] : 0))];
     }
 
     /// <summary>

@@ -68,7 +68,8 @@ public sealed record Evaluation(
         {
             Outputs = outputs,
             Errors = [.. parts[0].Errors.Select((error, k) => ValueError.Of(
-                error.Name, [.. predictions.Select(p => (double)p.Scores[k])], [.. predictions.Select(p => (double)p.Targets[k])]))],
+                error.Name, [.. predictions.Select(p => (double)p.Scores[k])],
+                    [.. predictions.Select(p => (double)p.Targets[k])]))],
         };
     }
 }
@@ -197,7 +198,14 @@ public static class SelfTests
         foreach (ref byte b in input.AsSpan())
             b = (byte)random.NextBits();
         var test = new SelfTest(input, Steps, ReadOnlyMemory<byte>.Empty);
-        return model with { SelfTest = test with { Scores = MemoryMarshal.AsBytes<float>(Run(model, test)).ToArray() } };
+        return model with
+        {
+            SelfTest = test with
+            {
+                Scores = MemoryMarshal.AsBytes<float>(
+            Run(model, test)).ToArray()
+            }
+        };
     }
 
     /// <summary>

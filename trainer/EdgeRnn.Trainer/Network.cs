@@ -51,7 +51,8 @@ public sealed partial class Network
 
     /// <summary>The network in the words of <see cref="Parse"/>.</summary>
     public string Specification =>
-        string.Join(',', _layers.Where(layer => layer is not Pool { Pooling: Pooling.Last }).Select(layer => layer.Specification));
+        string.Join(',',
+            _layers.Where(layer => layer is not Pool { Pooling: Pooling.Last }).Select(layer => layer.Specification));
 
     /// <summary>Which steps the dense layers read.</summary>
     public Pooling Pooling => _layers.OfType<Pool>().Single().Pooling;

@@ -116,11 +116,13 @@ public sealed partial class Network
             return 2 * Units() <= RnnModel.MaxUnits
                 ? new Bidirectional(make(), make())
                 : throw new UserException(
-                    $"'{_text}' has {2 * Units()} units in both directions; use at most {RnnModel.MaxUnits / 2} in each.");
+                    $"'{_text}' has {2 * Units()} units in both directions; use at most {RnnModel.MaxUnits / 2} in " +
+                        "each.");
         }
 
         public Pooling Pooling() => Pool.Parse(_number) ?? throw new UserException(
-            $"'{_text}' is not a pooling; use pool:last, pool:mean, pool:max, or pool:none for an output at each step.");
+            $"'{_text}' is not a pooling; use pool:last, pool:mean, pool:max, or pool:none for an output at each " +
+                "step.");
 
         public bool Has(string option)
         {
@@ -140,6 +142,7 @@ public sealed partial class Network
         }
 
         private static bool TryRate(string? text, out float rate) =>
-            float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out rate) && rate is >= 0 and <= 0.95f;
+            float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out rate)
+                && rate is >= 0 and <= 0.95f;
     }
 }

@@ -89,7 +89,8 @@ public sealed partial class Network
         if (streamMode == StreamMode.Continuous && Pooling is Pooling.Mean or Pooling.Max)
         {
             throw new UserException(
-                $"A stream without end has no {Pooling.ToString().ToLowerInvariant()} over its steps; use --stream window, or "
+                $"A stream without end has no {Pooling.ToString().ToLowerInvariant()} over its steps; use --stream " +
+                    "window, or "
                 + "pool:last.");
         }
 
@@ -175,7 +176,8 @@ public sealed partial class Network
                 || sequence.StepLabels.Span.ContainsAnyExceptInRange(0, OutputSize - 1)))
             {
                 throw new UserException(
-                    $"Sequence {i} of {data.Name} needs a label from 0 to {OutputSize - 1} for each of its {outputs} steps.");
+                    $"Sequence {i} of {data.Name} needs a label from 0 to {OutputSize - 1} for each of its {outputs} " +
+                        "steps.");
             }
 
             if ((uint)sequence.Label >= (uint)OutputSize)

@@ -17,7 +17,8 @@ public sealed record ValueError(string Name, double Rmse, double Mae, double R2)
     internal static ValueError Of(string name, double[] predicted, double[] targets)
     {
         double[] errors = [.. predicted.Zip(targets, (p, t) => p - t)];
-        double mean = targets.Average(), squares = errors.Sum(e => e * e), spread = targets.Sum(t => (t - mean) * (t - mean));
+        double mean =
+            targets.Average(), squares = errors.Sum(e => e * e), spread = targets.Sum(t => (t - mean) * (t - mean));
         return new(
             name, Math.Sqrt(squares / errors.Length), errors.Average(Math.Abs), spread > 0 ? 1 - squares / spread : 0);
     }
@@ -45,7 +46,8 @@ internal sealed class OutputEvaluator
             if (model.IsOffline || model.Pooling is Pooling.Mean or Pooling.Max)
             {
                 throw new UserException(
-                    $"{data.Name} has an output for each step, but the model has one for a whole sequence; train it with pool:none.");
+                    $"{data.Name} has an output for each step, but the model has one for a whole sequence; train it " +
+                        "with pool:none.");
             }
 
             model = model with { Pooling = Pooling.EachStep };
@@ -91,7 +93,8 @@ internal sealed class OutputEvaluator
             total.Add(sums);
         Prediction[] predictions = [.. _predictions.SelectMany(p => p)];
         return new(
-            _data.Count, (double)total.Correct / Math.Max(1, total.Rows), total.Loss / Math.Max(1, total.Rows), total.Confusion,
+            _data.Count, (double)total.Correct / Math.Max(1, total.Rows), total.Loss / Math.Max(1, total.Rows),
+                total.Confusion,
             replaced, time.TotalSeconds, predictions)
         {
             Outputs = total.Rows,
@@ -109,7 +112,8 @@ internal sealed class OutputEvaluator
         if (model.StreamRefusal is { } refusal)
             throw new UserException($"The model cannot be evaluated on a stream: {refusal}.");
         var clock = Stopwatch.StartNew();
-        var evaluator = new OutputEvaluator(model with { Pooling = Pooling.EachStep }, data.LabelledEachStep(), loss, keepPredictions);
+        var evaluator = new OutputEvaluator(
+            model with { Pooling = Pooling.EachStep }, data.LabelledEachStep(), loss, keepPredictions);
         var stream = new StreamClassifier(new RnnSession(model));
         int channels = model.InputSize;
         for (int i = 0; i < data.Count; i++)

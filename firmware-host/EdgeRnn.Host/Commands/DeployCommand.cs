@@ -61,7 +61,8 @@ internal static partial class DeployCommand
         int host = StateLock.Holder(state);
         if (host != 0 && Kill(host, HangUp) == 0)
             return Watch(store, file, stream!.Model.Checksum);
-        StandardStreams.Print($"model {stream!.Model.Checksum:x8} is deployed: no host runs on {state}, the next one tries it");
+        StandardStreams.Print(
+            $"model {stream!.Model.Checksum:x8} is deployed: no host runs on {state}, the next one tries it");
         return null;
     }
 
@@ -79,7 +80,8 @@ internal static partial class DeployCommand
         if (!running && store.Read(ModelStore.Current, out _)?.AsSpan().SequenceEqual(file) != true)
         {
             byte[]? reason = store.Read(ModelStore.Reason, out _);
-            return $"the host rejected the model: {(reason is null ? "see what it says" : System.Text.Encoding.UTF8.GetString(reason))}";
+            return $"the host rejected the model: " +
+                $"{(reason is null ? "see what it says" : System.Text.Encoding.UTF8.GetString(reason))}";
         }
         StandardStreams.Print($"model {checksum:x8} {(running ? "runs, on trial" : "is the current one")}");
         return null;

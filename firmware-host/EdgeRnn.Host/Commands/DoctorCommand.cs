@@ -28,7 +28,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
     /// </summary>
     public static string? Run(string[] args, out string? usage)
     {
-        var words = CommandArguments.Parse(args, takesWord: false, out usage, "--port", "--model", "--state", "--trust");
+        var words = CommandArguments.Parse(
+            args, takesWord: false, out usage, "--port", "--model", "--state", "--trust");
         if (words is null)
             return null;
         if (!OperatingSystem.IsLinux())
@@ -68,7 +69,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
     {
         bool isRead = Version.TryParse(glibcVersion, out var number);
         Judge("glibc", $"version {glibcVersion}", !isRead || number < OldestGlibc
-            ? $"{OldestGlibc} or later is needed: use Raspberry Pi OS bookworm or another system of 2022 or later" : null);
+            ? $"{OldestGlibc} or later is needed: use Raspberry Pi OS bookworm or another system of 2022 or later"
+            : null);
     }
 
     private void Port(string? name)
@@ -132,7 +134,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
         [
             ("ModemManager", "it sends AT commands to serial ports: install the Debian package's udev rule, or "
                 + "sudo systemctl disable --now ModemManager"),
-            ("brltty", "it takes CH340 and CP210x adapters for braille displays: sudo systemctl mask --now brltty-udev"),
+            ("brltty", "it takes CH340 and CP210x adapters for braille displays: sudo systemctl mask --now " +
+                "brltty-udev"),
             ("gpsd", "it opens serial ports that it takes for receivers: sudo systemctl disable --now gpsd.socket"),
         ];
         var running = Processes().Select(process => FirstLine($"{process}/comm")).ToHashSet();
@@ -154,7 +157,9 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
         string? error = null;
         var key = trust is null ? null : TrustedKey.Load(trust, out error);
         var stream = error is null ? new ModelLoader(key).Load(path, out error) : null;
-        string selfTest = stream?.Model.SelfTest is null ? "it has no self-test" : "its self-test gives the same bits here";
+        string selfTest = stream?.Model.SelfTest is null
+            ? "it has no self-test"
+            : "its self-test gives the same bits here";
         Judge("model", stream is null ? path : $"{path}, {selfTest}", error);
     }
 
@@ -167,7 +172,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
         }
         int host = StateLock.Holder(folder);
         var store = new ModelStore(new StateFolder(folder));
-        string models = store.HasRunning ? "a new model is on trial" : store.HasTrial ? "a new model waits" : "no new model";
+        string models =
+            store.HasRunning ? "a new model is on trial" : store.HasTrial ? "a new model waits" : "no new model";
         Fine("state", $"{folder}: {(host == 0 ? "no host runs on it" : $"process {host} runs on it")}, {models}");
     }
 
@@ -178,7 +184,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
         {
             try
             {
-                if (Directory.EnumerateFileSystemEntries($"{process}/fd").Any(fd => new FileInfo(fd).LinkTarget == device))
+                if (Directory.EnumerateFileSystemEntries($"{process}/fd").Any(
+                    fd => new FileInfo(fd).LinkTarget == device))
                     users.Add($"{FirstLine($"{process}/comm")} (process {Path.GetFileName(process)})");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -194,7 +201,8 @@ internal sealed partial class DoctorCommand(string root, string glibcVersion, st
         uint group = Libc.GroupOf(path);
         string[] groups = File.Exists(At("etc/group")) ? File.ReadAllLines(At("etc/group")) : [];
         return groups.Select(line => line.Split(':'))
-            .FirstOrDefault(fields => fields.Length > 2 && fields[2] == group.ToString(CultureInfo.InvariantCulture))?[0]
+            .FirstOrDefault(
+                fields => fields.Length > 2 && fields[2] == group.ToString(CultureInfo.InvariantCulture))?[0]
             ?? "dialout";
     }
 

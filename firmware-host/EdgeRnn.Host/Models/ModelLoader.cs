@@ -33,7 +33,8 @@ internal sealed class ModelLoader(TrustedKey? trust)
         error = trust?.Check(file);
         // Packed weights take at most as much as the file once more.
         if (error is null && file.Length + Reserve is var needed && needed > AvailableBytes())
-            error = $"it needs {needed / 1024} KB more memory, and {AvailableBytes() / 1024} KB are left; use a smaller one";
+            error = $"it needs {needed / 1024} KB more memory, and {AvailableBytes() / 1024} KB are left; use a " +
+                "smaller one";
         if (error is not null || !ModelReader.TryRead(file, out var model, out error))
             return null;
         try
@@ -58,7 +59,8 @@ internal sealed class ModelLoader(TrustedKey? trust)
         if (model.InputSize != line.InputSize)
             return $"it reads {model.InputSize} channels, and the line carries {line.InputSize}";
         if (model.Features != line.Features)
-            return $"it reads {model.Features?.ToString() ?? "a sensor"}, and the one that runs {line.Features?.ToString() ?? "a sensor"}";
+            return $"it reads {model.Features?.ToString() ?? "a sensor"}, and the one that runs " +
+                $"{line.Features?.ToString() ?? "a sensor"}";
         if (model.OutputKind != line.OutputKind)
             return $"it gives {NameOf(model.OutputKind)}, and the one that runs gives {NameOf(line.OutputKind)}";
         if (model.OutputKind == OutputKind.Values && !model.Labels.SequenceEqual(line.Labels))
@@ -101,7 +103,9 @@ internal sealed class ModelLoader(TrustedKey? trust)
     }
 
     private static long Number(string? text) =>
-        long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out long number) ? number : long.MaxValue;
+        long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : long.MaxValue;
 
     private static string[] Lines(string path)
     {

@@ -67,6 +67,8 @@ internal sealed record StartModel(StreamClassifier Stream, bool OnTrial)
         StreamClassifier? LoadFactory() => factory is null ? null : loader.Load(factory, out reason);
 
         string Checksum(string name) =>
-            store.Read(name, out _) is { Length: >= 4 } file ? $"{BitConverter.ToUInt32(file, file.Length - 4):x8}" : "";
+            store.Read(name, out _) is { Length: >= 4 } file
+                ? $"{BitConverter.ToUInt32(file, file.Length - 4):x8}"
+                : "";
     }
 }

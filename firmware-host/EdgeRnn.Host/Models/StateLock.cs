@@ -28,13 +28,15 @@ internal sealed unsafe partial class StateLock : IDisposable
         int fd = Libc.Open(Path.Combine(folder, Name), ReadWriteCreate | Libc.O_CLOEXEC, OwnerWritesAllRead);
         if (fd < 0)
         {
-            error = $"the state folder {folder} cannot be written (error {Libc.LastError}); make it, or look at its permissions";
+            error = $"the state folder {folder} cannot be written (error {Libc.LastError}); make it, or look at its " +
+                "permissions";
             return null;
         }
         var wanted = new FileLock { Type = WriteLock };
         if (Control(fd, SetLock, &wanted) == 0)
             return new(fd);
-        error = $"another edgernn-host runs on the state folder {folder} (process {Holder(folder)}); give each one its own";
+        error = $"another edgernn-host runs on the state folder {folder} (process {Holder(folder)}); give each one " +
+            "its own";
         _ = Libc.Close(fd);
         return null;
     }

@@ -56,7 +56,8 @@ internal sealed class GapBridge(GapRule rule, int limit, int channels)
         limit = null;
         if (colon < 0)
             return name is "reset" or "hold" or "interpolate";
-        bool isNumber = int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int n);
+        bool isNumber =
+            int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int n);
         limit = n;
         return isNumber && n is >= 1 and <= MostReadings && rule != GapRule.Reset;
     }

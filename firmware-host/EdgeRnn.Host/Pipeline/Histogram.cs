@@ -5,7 +5,8 @@ namespace EdgeRnn.Host.Pipeline;
 /// <summary>Times, sorted into fixed buckets.</summary>
 internal sealed class Histogram
 {
-    private static readonly long[] LimitTicks = [.. LimitsUs().ToArray().Select(us => us * Stopwatch.Frequency / 1_000_000)];
+    private static readonly long[] LimitTicks =
+        [.. LimitsUs().ToArray().Select(us => us * Stopwatch.Frequency / 1_000_000)];
 
     private readonly long[] _counts = new long[LimitTicks.Length + 1];
     private long _ticks;

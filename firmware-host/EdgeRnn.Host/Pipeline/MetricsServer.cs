@@ -57,7 +57,9 @@ internal sealed unsafe class MetricsServer : IServed, IDisposable
         bool listens;
         fixed (byte* bytes = address.Bytes)
             listens = Libc.Bind(fd, bytes, (uint)address.Bytes.Length) == 0 && Libc.Listen(fd, 16) == 0;
-        error = listens ? null : $"--metrics {where} cannot be listened at (error {Libc.LastError}); choose another port";
+        error = listens
+            ? null
+            : $"--metrics {where} cannot be listened at (error {Libc.LastError}); choose another port";
         if (listens)
             return new(fd, metrics);
         _ = Libc.Close(fd);

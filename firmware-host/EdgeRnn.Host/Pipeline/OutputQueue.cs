@@ -117,7 +117,8 @@ internal sealed class OutputQueue(bool waitsForReader, int capacity = OutputQueu
             if (length > _sending.Length - _sendingLength)
                 break;
             Copy(_start + HeaderLength, _sending.AsSpan(_sendingLength, length));
-            Latency.Add(Stopwatch.GetTimestamp() - BinaryPrimitives.ReadInt64LittleEndian(_header.AsSpan(sizeof(ushort))));
+            Latency.Add(
+                Stopwatch.GetTimestamp() - BinaryPrimitives.ReadInt64LittleEndian(_header.AsSpan(sizeof(ushort))));
             _sendingLength += length;
             Remove(HeaderLength + length);
         }

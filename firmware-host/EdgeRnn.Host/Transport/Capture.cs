@@ -109,7 +109,8 @@ internal sealed class ReplayPort : Port
         {
             var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16);
             Span<byte> magic = stackalloc byte[CaptureFormat.Magic.Length];
-            if (file.ReadAtLeast(magic, magic.Length, false) == magic.Length && magic.SequenceEqual(CaptureFormat.Magic))
+            if (file.ReadAtLeast(magic, magic.Length, false) == magic.Length
+                && magic.SequenceEqual(CaptureFormat.Magic))
                 return new(path, file, speed);
             file.Dispose();
             error = $"{path} is no capture; name a file that edgernn-host --capture wrote";

@@ -50,7 +50,8 @@ public sealed record DecisionRules
 
     /// <inheritdoc/>
     public bool Equals(DecisionRules? other) => other is not null
-        && (Threshold, Average, NewestShare, Hysteresis, MinimumSteps, RefractorySteps) == (other.Threshold, other.Average,
+        && (Threshold, Average, NewestShare, Hysteresis, MinimumSteps, RefractorySteps) == (other.Threshold,
+            other.Average,
             other.NewestShare, other.Hysteresis, other.MinimumSteps, other.RefractorySteps)
         && ClassThresholds.SequenceEqual(other.ClassThresholds);
 
@@ -72,7 +73,9 @@ public sealed record DecisionRules
         return NotAFraction("threshold", Threshold) ?? NotAFraction("newest_share", NewestShare)
             ?? NotAFraction("hysteresis", Hysteresis) ?? Beyond("average", Average, MaxAverage)
             ?? Beyond("minimum_steps", MinimumSteps, MaxSteps) ?? Beyond("refractory_steps", RefractorySteps, MaxSteps)
-            ?? (Average > 1 && NewestShare > 0 ? "average and newest_share are both present, expected one of them" : null);
+            ?? (Average > 1 && NewestShare > 0
+                ? "average and newest_share are both present, expected one of them"
+                : null);
     }
 
     /// <summary>
@@ -149,7 +152,8 @@ public sealed record DecisionRules
         {
             "threshold" or "newest" or "hysteresis" => $"'{change}' is no rule; give {key} a number from 0 to 1",
             "average" => $"'{change}' is no rule; give average a number of decisions",
-            "minimum" or "refractory" => $"'{change}' is no rule; give {key} a number of steps, or a time such as 200ms",
+            "minimum" or "refractory" =>
+                $"'{change}' is no rule; give {key} a number of steps, or a time such as 200ms",
             _ => $"'{change}' is no rule; there are threshold, threshold:LABEL, average, newest, hysteresis, minimum, "
                 + "refractory and none",
         };

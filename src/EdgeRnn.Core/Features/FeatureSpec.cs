@@ -149,7 +149,8 @@ public sealed record FeatureSpec
         if (Scale is < MelScale.Htk or > MelScale.Slaney)
             return $"scale is {(int)Scale}, expected 0 (htk) or 1 (slaney)";
         return new MelFilterbank(this).FirstEmpty is >= 0 and var mel
-            ? $"mels is {Mels}, expected fewer: band {mel + 1} is narrower than the {FftSize / 2 + 1} bins of a frame's spectrum"
+            ? $"mels is {Mels}, expected fewer: band {mel + 1} is narrower than the {FftSize / 2 + 1} bins of a " +
+                "frame's spectrum"
             : null;
     }
 
@@ -190,6 +191,8 @@ public sealed record FeatureSpec
             text += $",deltas={Deltas}";
         if (RunningSteps != 0)
             text += string.Create(CultureInfo.InvariantCulture, $",running={RunningSteps / FramesPerSecond:0.###}");
-        return Floor == UsualFloor ? text : text + string.Create(CultureInfo.InvariantCulture, $",floor={Floor:0.######E+0}");
+        return Floor == UsualFloor
+            ? text
+            : text + string.Create(CultureInfo.InvariantCulture, $",floor={Floor:0.######E+0}");
     }
 }

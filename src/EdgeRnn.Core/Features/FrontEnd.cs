@@ -142,7 +142,8 @@ public sealed unsafe class FrontEnd
     /// <exception cref="ArgumentException"><paramref name="source"/> is cut short or of another front end.</exception>
     public void RestoreState(ReadOnlySpan<byte> source)
     {
-        if (source.Length < StateBytes || MemoryMarshal.Read<int>(source) is var filled && (uint)filled >= Spec.FrameLength)
+        if (source.Length < StateBytes || MemoryMarshal.Read<int>(source) is var filled
+            && (uint)filled >= Spec.FrameLength)
             throw new ArgumentException($"These {source.Length} bytes are no state of this front end.", nameof(source));
         _filled = filled;
         source = source[sizeof(int)..];

@@ -34,7 +34,8 @@ public sealed class Resampler
     public Resampler(int fromHz, int toHz)
     {
         if (!FeatureSpec.Rates.Contains(fromHz) || !FeatureSpec.Rates.Contains(toHz))
-            throw new ArgumentException($"{fromHz} Hz to {toHz} Hz is not a conversion; rates are {FeatureSpec.RatesText}.");
+            throw new ArgumentException(
+                $"{fromHz} Hz to {toHz} Hz is not a conversion; rates are {FeatureSpec.RatesText}.");
         int common = CommonDivisor(fromHz, toHz);
         (_up, _down) = (toHz / common, fromHz / common);
         if (fromHz == toHz)

@@ -88,7 +88,8 @@ public sealed record WavHeader(AudioFormat Format, int DataOffset, long DataByte
         AudioFormat? format = null;
         error = file.Length < 12 ? $"the file has {fileBytes} bytes, expected a WAV header of at least 44"
             : file.StartsWith("RIFX"u8) ? "the file is big-endian (RIFX), expected RIFF"
-            : !file.StartsWith("RIFF"u8) || !file[8..].StartsWith("WAVE"u8) ? "the file does not begin with RIFF and WAVE: it is no WAV file"
+            : !file.StartsWith("RIFF"u8) || !file[8..].StartsWith("WAVE"u8)
+                ? "the file does not begin with RIFF and WAVE: it is no WAV file"
             : null;
         for (long at = 12; error is null;)
         {
@@ -122,9 +123,11 @@ public sealed record WavHeader(AudioFormat Format, int DataOffset, long DataByte
         if (bytes == 0)
             return "it holds no samples";
         if (bytes > left)
-            return $"the header promises {bytes} bytes of samples, and {left} are there: it is cut short, or its recorder was killed";
+            return $"the header promises {bytes} bytes of samples, and {left} are there: it is cut short, or its " +
+                "recorder was killed";
         return bytes % (uint)format.BlockBytes == 0 ? null
-            : $"the samples have {bytes} bytes, expected a multiple of {format.BlockBytes}, those of a sample of all channels";
+            : $"the samples have {bytes} bytes, expected a multiple of {format.BlockBytes}, those of a sample of all " +
+                "channels";
     }
 
     private static AudioFormat? ReadFormat(ReadOnlySpan<byte> chunk, out string? error)
@@ -139,7 +142,8 @@ public sealed record WavHeader(AudioFormat Format, int DataOffset, long DataByte
             codec = BinaryPrimitives.ReadUInt16LittleEndian(chunk[24..]);
         int channels = BinaryPrimitives.ReadUInt16LittleEndian(chunk[2..]);
         uint rate = BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
-        int block = BinaryPrimitives.ReadUInt16LittleEndian(chunk[12..]), bits = BinaryPrimitives.ReadUInt16LittleEndian(chunk[14..]);
+        int block = BinaryPrimitives.ReadUInt16LittleEndian(chunk[12..]),
+            bits = BinaryPrimitives.ReadUInt16LittleEndian(chunk[14..]);
         SampleFormat? format = (codec, bits) switch
         {
             (1, 8) => SampleFormat.UInt8,
@@ -158,7 +162,8 @@ public sealed record WavHeader(AudioFormat Format, int DataOffset, long DataByte
             return null;
         var audio = new AudioFormat(format!.Value, channels, (int)rate);
         if (block != audio.BlockBytes)
-            error = $"a sample of all channels has {block} bytes, expected {audio.BlockBytes} ({channels} × {bits} bits)";
+            error = $"a sample of all channels has {block} bytes, expected {audio.BlockBytes} ({channels} × {bits} " +
+                "bits)";
         return error is null ? audio : null;
     }
 

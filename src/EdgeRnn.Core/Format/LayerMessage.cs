@@ -133,7 +133,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         if (_inputSize is < 1 or > RnnModel.MaxInputs)
             return $"input_size is {_inputSize}, expected 1 to {RnnModel.MaxInputs}";
         if (before is not null && _inputSize != before.Outputs)
-            return $"input_size is {_inputSize}, expected {before.Outputs}, the {(before.Directions == 1 ? "units" : "outputs")} " +
+            return $"input_size is {_inputSize}, expected {before.Outputs}, the " +
+                $"{(before.Directions == 1 ? "units" : "outputs")} " +
                 "of the layer before";
         if (_direction > (uint)Direction.Bidirectional)
             return $"direction is {_direction}, expected 0 (forward), 1 (reverse) or 2 (bidirectional)";
@@ -211,9 +212,11 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         if (IsRecurrent && _activation == (uint)Activation.Default && _outputScale != HiddenScale)
             return $"output_scale is {_outputScale}, expected {HiddenScale}, which tanh bounds";
         if (_inputScale is < ModelMessage.SmallestScale or > ModelMessage.LargestScale)
-            return $"input_scale is {_inputScale}, expected {ModelMessage.SmallestScale} to {ModelMessage.LargestScale}";
+            return $"input_scale is {_inputScale}, expected {ModelMessage.SmallestScale} to " +
+                $"{ModelMessage.LargestScale}";
         if (_outputScale is < ModelMessage.SmallestScale or > ModelMessage.LargestScale)
-            return $"output_scale is {_outputScale}, expected {ModelMessage.SmallestScale} to {ModelMessage.LargestScale}";
+            return $"output_scale is {_outputScale}, expected {ModelMessage.SmallestScale} to " +
+                $"{ModelMessage.LargestScale}";
         if (before is not null && _inputScale != before.OutputScale)
             return $"input_scale is {_inputScale}, expected {before.OutputScale}, the output_scale of the layer before";
         if (Kind != LayerKind.Lstm)

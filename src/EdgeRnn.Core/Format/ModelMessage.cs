@@ -50,7 +50,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
 
     /// <summary>Checks the whole message.</summary>
     public string? Check() =>
-        Locate() ?? Layers() ?? Output() ?? Features() ?? Input() ?? Stream() ?? Decision() ?? Training() ?? SelfTest() ??
+        Locate() ?? Layers() ?? Output() ?? Features() ?? Input() ?? Stream() ?? Decision() ?? Training()
+            ?? SelfTest() ??
         Version();
 
     /// <summary>The model, after <see cref="Check"/> found nothing wrong; names are made last.</summary>
@@ -187,12 +188,16 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         if (_outputKind == OutputKind.Classes)
         {
             if (_layers[^1].Variant is not null)
-                return $"kind is 0 (classes), expected 1 (values) where the head, layer {_layers.Length}, has a variant";
-            return mean.IsEmpty && deviation.IsEmpty ? null : "mean or deviation is present, expected them for values only";
+                return $"kind is 0 (classes), expected 1 (values) where the head, layer {_layers.Length}, has a " +
+                    "variant";
+            return mean.IsEmpty && deviation.IsEmpty
+                ? null
+                : "mean or deviation is present, expected them for values only";
         }
         _outputMean = new(TensorType.Float32, _labelCount, 1, mean, default);
         _outputDeviation = new(TensorType.Float32, _labelCount, 1, deviation, default);
-        return Floats("mean", mean, _labelCount, positive: false) ?? Floats("deviation", deviation, _labelCount, positive: true);
+        return Floats("mean", mean, _labelCount, positive: false)
+            ?? Floats("deviation", deviation, _labelCount, positive: true);
     }
 
     private string? Features()
@@ -210,7 +215,9 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
     private string? Version()
     {
         uint needed = (uint)RnnModel.FormatVersionOf(_layers, _outputKind, _pooling, _rules, _featureSpec);
-        return _formatVersion >= needed ? null : $"format_version is {_formatVersion}, expected {needed} for what the file holds";
+        return _formatVersion >= needed
+            ? null
+            : $"format_version is {_formatVersion}, expected {needed} for what the file holds";
     }
 
     private string? Input()
@@ -234,7 +241,8 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         if (_sampleRateHz < 0)
             wire.Fail($"sample_rate_hz is {_sampleRateHz}, expected 0 or more");
         if (_featureSpec is not null && _sampleRateHz != _featureSpec.FramesPerSecond)
-            wire.Fail($"sample_rate_hz is {_sampleRateHz}, expected {_featureSpec.FramesPerSecond}, the frames a second of features");
+            wire.Fail($"sample_rate_hz is {_sampleRateHz}, expected {_featureSpec.FramesPerSecond}, the frames a " +
+                "second of features");
         _mean = new(TensorType.Float32, inputSize, 1, mean, default);
         _deviation = new(TensorType.Float32, inputSize, 1, deviation, default);
         return Under("input", wire.Error ?? Floats("mean", mean, inputSize, positive: false) ??
@@ -260,7 +268,9 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
             wire.Fail($"mode is {mode}, expected 0 (window), 1 (continuous) or 2 (offline)");
         else if (isOffline != (mode == (uint)StreamMode.Offline))
             wire.Fail($"mode is {mode}, expected " +
-                (isOffline ? "2 (offline), as a layer is not forward" : "0 (window) or 1 (continuous), as all layers are forward"));
+                (isOffline
+                    ? "2 (offline), as a layer is not forward"
+                    : "0 (window) or 1 (continuous), as all layers are forward"));
         else if (mode != (uint)StreamMode.Window && (window | hop) != 0)
             wire.Fail($"window is {window} and hop {hop}, expected 0 in {(isOffline ? "offline" : "continuous")} mode");
         else if (mode == (uint)StreamMode.Continuous && _pooling is Pooling.Mean or Pooling.Max)

@@ -73,7 +73,8 @@ internal sealed class VariantMessage(ReadOnlyMemory<byte> message)
             }
         }
         if (kind is < (uint)FunctionKind.Tanh or > (uint)FunctionKind.Softplus)
-            wire.Fail($"kind is {kind}, expected {(int)FunctionKind.Tanh} (tanh) to {(int)FunctionKind.Softplus} (softplus)");
+            wire.Fail($"kind is {kind}, expected {(int)FunctionKind.Tanh} (tanh) to {(int)FunctionKind.Softplus} " +
+                "(softplus)");
         if (_functions.Count == MostFunctions)
             wire.Fail($"there are more than {MostFunctions}, expected at most {MostFunctions}");
         if (wire.Error is { } error)

@@ -31,7 +31,8 @@ public static class Quantizer
         if (model.Precision != Precision.Float32 || precision == Precision.Float32)
             throw new ArgumentException($"A {model.Precision} model cannot be quantized to {precision}.");
         if (ranges.Count != model.Layers.Count)
-            throw new ArgumentException($"{ranges.Count} ranges do not fit {model.Layers.Count} layers.", nameof(ranges));
+            throw new ArgumentException(
+                $"{ranges.Count} ranges do not fit {model.Layers.Count} layers.", nameof(ranges));
 
         if (model.OutputKind == OutputKind.Values && outputs is not null)
             model = WithValueScale(model, outputs);

@@ -8,7 +8,8 @@ namespace EdgeRnn.Wire;
 /// </summary>
 /// <param name="features">What the model hears; samples come at its rate.</param>
 /// <param name="key">As in <see cref="FrameReceiver"/>.</param>
-public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator? key = null) : LineReceiver(features.Width)
+public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator? key = null)
+    : LineReceiver(features.Width)
 {
     private readonly FrontEnd _frontEnd = new(features, features.SampleRateHz);
     private readonly FrameReceiver _frames = new(features.FrameStep, key);

@@ -11,7 +11,8 @@ namespace EdgeRnn.Wire;
 /// <param name="channels">Channels a reading must have.</param>
 /// <param name="joinsMidway">Whether the first bytes may be the end of a line, which is then passed over.</param>
 /// <param name="names">Names of the channels: a labelled number goes to the channel of that name. May be empty.</param>
-public sealed class TextReceiver(int channels, bool joinsMidway, params IReadOnlyList<string> names) : LineReceiver(channels)
+public sealed class TextReceiver(int channels, bool joinsMidway, params IReadOnlyList<string> names)
+    : LineReceiver(channels)
 {
     /// <summary>Longest line: 4,096 numbers of 16 characters.</summary>
     public const int MaxLineLength = 65_536;

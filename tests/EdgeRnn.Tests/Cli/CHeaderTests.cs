@@ -27,7 +27,8 @@ public sealed class CHeaderTests : IDisposable
         var model = ModelFiles.Small[index];
         ModelWriter.Save(_folder["net.ernn"], model);
         CliFolder.Run("export", "--model", _folder["net.ernn"], "--c-header", _folder["2 nets.h"]).Works();
-        File.WriteAllText(_folder["main.c"], Program([.. Arrays(model).Select(array => array.Name)], model.Labels.Count));
+        File.WriteAllText(
+            _folder["main.c"], Program([.. Arrays(model).Select(array => array.Name)], model.Labels.Count));
 
         byte[] found = CompileAndRun();
 
@@ -63,7 +64,8 @@ public sealed class CHeaderTests : IDisposable
             var layer = model.Layers[n];
             (string, Tensor?)[] tensors =
             [
-                ("weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh), ("bias_ih", layer.BiasIh), ("bias_hh", layer.BiasHh),
+                ("weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh), ("bias_ih", layer.BiasIh),
+                    ("bias_hh", layer.BiasHh),
                 ("peephole", layer.Variant?.Peephole), ("initial_cell", layer.Variant?.InitialCell),
             ];
             foreach (var (name, tensor) in tensors)
@@ -87,7 +89,9 @@ public sealed class CHeaderTests : IDisposable
     {
         try
         {
-            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(
+                program, arguments)
+            { RedirectStandardOutput = true, RedirectStandardError = true };
             using var process = Process.Start(start)!;
             var errors = process.StandardError.ReadToEndAsync();
             using var output = new MemoryStream();

@@ -149,7 +149,8 @@ public sealed class ChainTests
     {
         string table = TrainingBenchVerb.Table(
         [
-            new("lstm:128", 1, 12345.6, 123.4, 1234.5, 0.1, 1234.4, 10), new("lstm:128", 2, 24691.2, 1, 2, 0.5, null, null),
+            new("lstm:128", 1, 12345.6, 123.4, 1234.5, 0.1, 1234.4, 10),
+                new("lstm:128", 2, 24691.2, 1, 2, 0.5, null, null),
         ], "1.13.0a0 with openblas-openmp");
         Assert.All(table.Split('\n'), line => Assert.True(line.Length <= 80, line));
         Assert.Contains(

@@ -51,7 +51,8 @@ public sealed class GroupTests : IDisposable
     {
         string spec = "synthetic:motion?count=60";
         var result = _runs.Train("run", "--test", spec, "--allow-shared-groups").Works();
-        string note = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("note: ", StringComparison.Ordinal));
+        string note =
+            Assert.Single(result.Error.Split('\n'), line => line.StartsWith("note: ", StringComparison.Ordinal));
         Assert.Contains("60 sequences of --test are in the training data too", note, StringComparison.Ordinal);
         Assert.DoesNotContain("note: ", _runs.Train("two", "--test", spec + "&part=test").Works().Error);
     }
@@ -62,7 +63,8 @@ public sealed class GroupTests : IDisposable
         _data.With("x.ts", "@classLabel true a b\n@data\n1,2:a\n2,1:b\n1,3:a\n3,1:b\n");
         CliFolder.Run("train", "--data", $"ts:{_data["x.ts"]}", "--leave-one-group-out").Fails(1, "no group");
         CliFolder.Run("train", "--data", $"ts:{_data["x.ts"]}", "--folds", "5").Fails(1, "2 to 4");
-        CliFolder.Run("train", "--data", "synthetic:motion", "--folds", "3", "--leave-one-group-out").Fails(2, "--folds");
+        CliFolder.Run("train", "--data", "synthetic:motion", "--folds", "3", "--leave-one-group-out").Fails(
+            2, "--folds");
         _data.With("all.csv", People("Ann"));
         Train(_data["all.csv"], "--leave-one-group-out").Fails(1, "one group, 'Ann'");
     }

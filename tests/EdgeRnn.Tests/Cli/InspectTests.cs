@@ -27,9 +27,12 @@ public sealed class InspectTests : IDisposable
             [
                 "int8,", "input: 2 channels, 50 steps a second", "left   mean", "right  mean",
                 // 20·2 + 20·5 weights and 20 biases; bytes: weights, 20 scales of each matrix, biases.
-                "layer 1: lstm:5, 2 -> 5", "160 parameters, 380 bytes, 140 multiply-adds a step", "weight_ih  [20, 2]  int8, scales",
-                "bias_ih    [20]     float32", "layer 2: dense:3, 5 -> 3", "18 parameters, 39 bytes, 15 multiply-adds a step",
-                "output: 3 classes", "circle, rest, wing", "stream: windows of 12 steps, every 5", "decisions: threshold=0.5, average=4",
+                "layer 1: lstm:5, 2 -> 5", "160 parameters, 380 bytes, 140 multiply-adds a step",
+                    "weight_ih  [20, 2]  int8, scales",
+                "bias_ih    [20]     float32", "layer 2: dense:3, 5 -> 3",
+                    "18 parameters, 39 bytes, 15 multiply-adds a step",
+                "output: 3 classes", "circle, rest, wing", "stream: windows of 12 steps, every 5",
+                    "decisions: threshold=0.5, average=4",
                 "trained: on motion, seed 7", "validation 90.00 %, test 87.50 %", "self-test: passed",
                 "in all 178 parameters, 419 bytes, 155 multiply-adds a step",
             ],
@@ -53,9 +56,11 @@ public sealed class InspectTests : IDisposable
     {
         ModelWriter.Save(_folder["net.ernn"], RandomModels.Create(2, Precision.Int8, 2, "lstm:5,dense:3"));
         var json = CliFolder.Run("inspect", "--model", _folder["net.ernn"], "--json").Works().Json;
-        Assert.Equal((178, 155), (json.GetProperty("parameters").GetInt32(), json.GetProperty("multiply_adds").GetInt32()));
+        Assert.Equal(
+            (178, 155), (json.GetProperty("parameters").GetInt32(), json.GetProperty("multiply_adds").GetInt32()));
         var layer = json.GetProperty("layers")[0];
-        Assert.Equal((380, 140), (layer.GetProperty("bytes").GetInt32(), layer.GetProperty("multiply_adds").GetInt32()));
+        Assert.Equal(
+            (380, 140), (layer.GetProperty("bytes").GetInt32(), layer.GetProperty("multiply_adds").GetInt32()));
     }
 
     private string Inspect(RnnModel model)

@@ -31,7 +31,8 @@ public sealed class OnnxVerbTests : IDisposable
     public void What_the_file_has_itself_is_not_given_again()
     {
         Export();
-        CliFolder.Run("import", "--onnx", _folder["net.onnx"], "--out", _folder["net.ernn"], "--window", "9").Fails(1, "net.onnx", "--window");
+        CliFolder.Run("import", "--onnx", _folder["net.onnx"], "--out", _folder["net.ernn"], "--window", "9").Fails(
+            1, "net.onnx", "--window");
         Assert.Equal(["net.onnx"], _folder.Entries);
     }
 
@@ -56,7 +57,8 @@ public sealed class OnnxVerbTests : IDisposable
     {
         string model = Model.Replace("int8", precision, StringComparison.Ordinal);
         CliFolder.Run("export", "--model", model, "--onnx", _folder["net.onnx"]).Works();
-        var json = CliFolder.Run("compare", "--model", model, "--onnx", _folder["net.onnx"], "--data", Data, "--json").Works().Json;
+        var json = CliFolder.Run(
+            "compare", "--model", model, "--onnx", _folder["net.onnx"], "--data", Data, "--json").Works().Json;
         Assert.Equal(120, json.GetProperty("outputs").GetInt32());
         Assert.InRange(json.GetProperty("agreement").GetDouble(), agreement, 1);
         Assert.InRange(json.GetProperty("largest_difference").GetDouble(), 1e-9, largest);
@@ -75,7 +77,8 @@ public sealed class OnnxVerbTests : IDisposable
         {
             string[] options = stateful.Length > 0 ? ["--stateful"] : [];
             CliFolder.Run(["export", "--model", other, "--onnx", _folder["net.onnx"], "--force", .. options]).Works();
-            var json = CliFolder.Run("compare", "--model", Model, "--onnx", _folder["net.onnx"], "--data", Data, "--json").Works().Json;
+            var json = CliFolder.Run(
+                "compare", "--model", Model, "--onnx", _folder["net.onnx"], "--data", Data, "--json").Works().Json;
             Assert.True(json.GetProperty("largest_difference").GetDouble() > 0.05);
             Assert.Equal(stateful.Length > 0, json.GetProperty("outputs").GetInt32() > 120);
         }
@@ -84,8 +87,10 @@ public sealed class OnnxVerbTests : IDisposable
     [Fact]
     public void Files_of_other_shapes_are_not_compared()
     {
-        File.WriteAllBytes(_folder["other.onnx"], OnnxExport.Write(RandomModels.Create(1, Precision.Float32, 6, "gru:3,dense:2")));
-        CliFolder.Run("compare", "--model", Model, "--onnx", _folder["other.onnx"], "--data", Data).Fails(1, "2 outputs", "6 of the");
+        File.WriteAllBytes(
+            _folder["other.onnx"], OnnxExport.Write(RandomModels.Create(1, Precision.Float32, 6, "gru:3,dense:2")));
+        CliFolder.Run("compare", "--model", Model, "--onnx", _folder["other.onnx"], "--data", Data).Fails(
+            1, "2 outputs", "6 of the");
     }
 
     private void Export(bool isStateful = false)

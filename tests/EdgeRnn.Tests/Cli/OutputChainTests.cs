@@ -35,16 +35,19 @@ public sealed class OutputChainTests
         Assert.Equal(2, quantized.GetProperty("values_float").GetArrayLength());
 
         var evaluated = CliFolder.Run(
-            "evaluate", "--model", folder["q.ernn"], "--data", data, "--predictions", folder["p.csv"], "--json").Works().Json;
+            "evaluate", "--model", folder["q.ernn"], "--data", data, "--predictions", folder["p.csv"],
+                "--json").Works().Json;
         var first = evaluated.GetProperty("values")[0];
-        Assert.Equal(quantized.GetProperty("values")[0].GetProperty("rmse").GetDouble(), first.GetProperty("rmse").GetDouble());
+        Assert.Equal(
+            quantized.GetProperty("values")[0].GetProperty("rmse").GetDouble(), first.GetProperty("rmse").GetDouble());
         Assert.False(evaluated.TryGetProperty("confusion", out _));
         string[] lines = File.ReadAllLines(folder["p.csv"]);
         Assert.StartsWith("index,target_0,target_1,value_0,value_1", lines[0], StringComparison.Ordinal);
         Assert.Equal(61, lines.Length);
         Assert.Contains("RMSE", CliFolder.Run("evaluate", "--model", folder["q.ernn"], "--data", data).Works().Output);
         Assert.Equal(
-            "values", CliFolder.Run("inspect", "--model", folder["q.ernn"], "--json").Works().Json.GetProperty("output").GetString());
+            "values", CliFolder.Run("inspect", "--model", folder["q.ernn"], "--json").Works().Json.GetProperty(
+                "output").GetString());
     }
 
     [Fact]
@@ -53,14 +56,16 @@ public sealed class OutputChainTests
         using var folder = new CliFolder();
         string data = WriteSteps(folder, 20, 30);
         CliFolder.Run(
-            "train", "--data", data, "--stream", "continuous", "--truncate", "8", "--net", "rnn:5,dense:2", "--epochs", "2",
+            "train", "--data", data, "--stream", "continuous", "--truncate", "8", "--net", "rnn:5,dense:2", "--epochs",
+                "2",
             "--threads", "1", "--out", folder["run"], "--json").Works();
         var json = CliFolder.Run(
             "evaluate", "--model", folder["run/model.ernn"], "--data", data, "--stream", "--json").Works().Json;
         Assert.Equal(20 * 30, json.GetProperty("outputs").GetInt32());
         // Every step that is wrong is a mistake of its own.
         Assert.Matches("step [0-9]+ of 30", File.ReadAllText(folder["run/report.html"]));
-        CliFolder.Run("train", "--data", data, "--truncate", "8", "--out", folder["no"]).Fails(2, "--truncate", "--stream continuous");
+        CliFolder.Run("train", "--data", data, "--truncate", "8", "--out", folder["no"]).Fails(
+            2, "--truncate", "--stream continuous");
     }
 
     [Fact]
@@ -99,14 +104,17 @@ public sealed class OutputChainTests
         });
         float[] readings = RandomModels.Readings(22, file.Model, 40);
         var sequences = new List<Sequence> { new(readings, 40, 0) { Targets = new float[2] } };
-        var data = new SequenceDataset("noise", ["0", "1", "2"], ["0", "1"], sequences) { OutputKind = OutputKind.Values };
+        var data = new SequenceDataset(
+            "noise", ["0", "1", "2"], ["0", "1"], sequences)
+        { OutputKind = OutputKind.Values };
         var result = StreamCheck.Run(file.Name, data, 1, HostRun.Command);
         Assert.Null(result.FirstDifference);
         Assert.Equal(result.Expected, result.Matches);
         Assert.True(result.Expected > 0);
 
         string text = string.Join('\n', readings.Chunk(3).Select(row => string.Join(',', row)));
-        var run = HostRun.Of(System.Text.Encoding.UTF8.GetBytes(text + "\n"), "--model", file.Name, "--port", "-", "--input", "text");
+        var run = HostRun.Of(
+            System.Text.Encoding.UTF8.GetBytes(text + "\n"), "--model", file.Name, "--port", "-", "--input", "text");
         var line = JsonDocument.Parse(run.Output[0]).RootElement;
         Assert.Equal(2, line.GetProperty("values").GetArrayLength());
         Assert.False(line.TryGetProperty("class", out _));
@@ -118,7 +126,8 @@ public sealed class OutputChainTests
     {
         using var folder = new CliFolder();
         string data = WriteValues(folder, 30, 6);
-        string[] train = ["train", "--data", data, "--net", "gru:4,dense:2", "--epochs", "2", "--threads", "1", "--folds", "3"];
+        string[] train =
+            ["train", "--data", data, "--net", "gru:4,dense:2", "--epochs", "2", "--threads", "1", "--folds", "3"];
         var json = CliFolder.Run([.. train, "--out", folder["run"], "--json"]).Works().Json;
         double[] losses = [.. json.GetProperty("folds").EnumerateArray().Select(f => f.GetDouble())];
         Assert.Equal(3, losses.Length);
@@ -154,8 +163,10 @@ public sealed class OutputChainTests
         string spec = Write(folder, [count, steps, 1], x, [count, steps], new float[x.Length]);
         // The same header with bytes for floats: a class for each step.
         byte[] file = File.ReadAllBytes(folder["y.npy"]);
-        string header = System.Text.Encoding.Latin1.GetString(file, 0, 128).Replace("<f4", "|u1", StringComparison.Ordinal);
-        File.WriteAllBytes(folder["y.npy"], [.. System.Text.Encoding.Latin1.GetBytes(header), .. x.Select(v => (byte)(v > 0 ? 1 : 0))]);
+        string header =
+            System.Text.Encoding.Latin1.GetString(file, 0, 128).Replace("<f4", "|u1", StringComparison.Ordinal);
+        File.WriteAllBytes(folder["y.npy"],
+            [.. System.Text.Encoding.Latin1.GetBytes(header), .. x.Select(v => (byte)(v > 0 ? 1 : 0))]);
         return spec;
     }
 

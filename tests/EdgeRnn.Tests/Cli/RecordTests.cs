@@ -50,7 +50,8 @@ public sealed class RecordTests : IDisposable
     {
         string port = Path.Combine(_folder.FullName, "line");
         File.WriteAllText(port, "no numbers here\n");
-        CliFolder.Run("record", "--port", port, "--input", "text", "--label", "x", "--out", Path.Combine(_folder.FullName, "out"))
+        CliFolder.Run(
+            "record", "--port", port, "--input", "text", "--label", "x", "--out", Path.Combine(_folder.FullName, "out"))
             .Fails(1, "No row of numbers came from", "--input frames");
         CliFolder.Run("record", "--port", port, "--label", "x", "--out", Path.Combine(_folder.FullName, "out"))
             .Fails(1, "No descriptor came from", "--input text");
@@ -62,8 +63,10 @@ public sealed class RecordTests : IDisposable
         string port = Path.Combine(_folder.FullName, "line");
         File.WriteAllBytes(port, bytes);
         var json = CliFolder.Run(
-            "record", "--port", port, "--input", format, "--label", label, "--out", Path.Combine(_folder.FullName, "out"),
+            "record", "--port", port, "--input", format, "--label", label, "--out",
+                Path.Combine(_folder.FullName, "out"),
             "--json").Works().Json;
-        return new[] { "readings", "gaps", "lost" }.ToDictionary(name => name, name => json.GetProperty(name).GetInt32());
+        return new[] { "readings", "gaps", "lost" }.ToDictionary(
+            name => name, name => json.GetProperty(name).GetInt32());
     }
 }

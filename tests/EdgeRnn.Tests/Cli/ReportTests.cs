@@ -50,7 +50,8 @@ public sealed class ReportTests
         folder.Train("run").Works();
         File.WriteAllText(folder["run/options.json"], "[]");
         CliFolder.Run("report", folder["run"]).Fails(1, "options.json", "name the folder of a run");
-        CliFolder.Run("report", folder["run"], "--out", folder["run/model.ernn"]).Fails(1, "model.ernn", "would be lost");
+        CliFolder.Run("report", folder["run"], "--out", folder["run/model.ernn"]).Fails(
+            1, "model.ernn", "would be lost");
     }
 
     // Steps are timed anew, and epochs are rounded in history.csv; the rest must be equal.
@@ -59,7 +60,8 @@ public sealed class ReportTests
         string page = File.ReadAllText(path);
         string[] sections = page.Split("<section id=");
         return [.. sections.Where(s => s.StartsWith("\"confusion", StringComparison.Ordinal)
-            || s.StartsWith("\"classes", StringComparison.Ordinal) || s.StartsWith("\"mistakes", StringComparison.Ordinal)
+            || s.StartsWith("\"classes", StringComparison.Ordinal)
+                || s.StartsWith("\"mistakes", StringComparison.Ordinal)
             || s.StartsWith("\"ranges", StringComparison.Ordinal) || s.StartsWith("\"data", StringComparison.Ordinal))];
     }
 }

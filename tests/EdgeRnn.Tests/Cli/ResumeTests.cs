@@ -21,7 +21,8 @@ public sealed class ResumeTests : IDisposable
     public async Task Killed_at_random_moments_it_ends_with_the_same_model()
     {
         CliFolder.Run([.. Train, "--out", _folder["whole"]]).Works();
-        byte[] expected = await File.ReadAllBytesAsync(_folder["whole/model.ernn"], TestContext.Current.CancellationToken);
+        byte[] expected =
+            await File.ReadAllBytesAsync(_folder["whole/model.ernn"], TestContext.Current.CancellationToken);
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         string checkpoint = _folder["run/checkpoint.bin"];
@@ -43,7 +44,8 @@ public sealed class ResumeTests : IDisposable
         if (File.Exists(_folder["run/arguments.json"]))
             CliFolder.Run("train", "--resume", _folder["run"]).Works();
         Assert.True(kills > 1, $"seed {seed}: {kills} kills");
-        Assert.Equal(expected, await File.ReadAllBytesAsync(_folder["run/model.ernn"], TestContext.Current.CancellationToken));
+        Assert.Equal(
+            expected, await File.ReadAllBytesAsync(_folder["run/model.ernn"], TestContext.Current.CancellationToken));
         Assert.Equal(
             _folder.Entries.Where(e => e.StartsWith("whole", StringComparison.Ordinal)).Select(e => e[5..]),
             _folder.Entries.Where(e => e.StartsWith("run", StringComparison.Ordinal)).Select(e => e[3..]));

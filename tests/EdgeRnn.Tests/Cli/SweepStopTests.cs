@@ -73,7 +73,8 @@ public sealed class SweepStopTests
 
     private static List<int> Children(int parent) =>
     [
-        .. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(n => int.TryParse(n, out _)).Select(int.Parse!)
+        .. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(n => int.TryParse(n, out _)).Select(
+            int.Parse!)
             .Where(id => ParentOf(id) == parent),
     ];
 

@@ -19,7 +19,8 @@ public sealed class SweepTests
         string[] command = ["sweep", .. Quick, "--grid", "hidden=4,8", "--out", folder["s"], "--json"];
         var json = CliFolder.Run(command).Works().Json;
         var choices = json.GetProperty("choices").EnumerateArray().ToList();
-        Assert.Equal(["4", "8"], choices.Select(c => c.GetProperty("options").GetProperty("hidden").GetString()!).Order());
+        Assert.Equal(
+            ["4", "8"], choices.Select(c => c.GetProperty("options").GetProperty("hidden").GetString()!).Order());
         double[] accuracies = [.. choices.Select(c => c.GetProperty("accuracy").GetDouble())];
         Assert.Equal(accuracies.OrderDescending(), accuracies);
         Assert.Contains(choices, c => c.GetProperty("pareto").GetBoolean());
@@ -28,7 +29,8 @@ public sealed class SweepTests
         Assert.Contains("Pareto-optimal", File.ReadAllText(folder["s/sweep.html"]), StringComparison.Ordinal);
 
         // A run is what train says of the same options: of four LSTM units, 4·4·(6 + 4 + 2) and a head of 6·5 numbers.
-        string small = Directory.GetDirectories(folder["s/runs"]).Single(d => d.Contains("hidden-4", StringComparison.Ordinal));
+        string small =
+            Directory.GetDirectories(folder["s/runs"]).Single(d => d.Contains("hidden-4", StringComparison.Ordinal));
         var options = JsonDocument.Parse(File.ReadAllText(Path.Combine(small, "options.json"))).RootElement;
         Assert.Equal("lstm:4,dense:6", options.GetProperty("net").GetString());
         Assert.Equal(0.2, options.GetProperty("validation").GetDouble());
@@ -86,7 +88,8 @@ public sealed class SweepTests
     public void A_wrong_grid_is_a_sentence_before_any_run(string grid, params string[] words)
     {
         using var folder = new CliFolder();
-        CliFolder.Run("sweep", "--data", "synthetic:motion?count=12", "--grid", grid, "--out", folder["s"]).Fails(2, words);
+        CliFolder.Run("sweep", "--data", "synthetic:motion?count=12", "--grid", grid, "--out", folder["s"]).Fails(
+            2, words);
         Assert.Empty(folder.Entries);
     }
 
@@ -106,7 +109,8 @@ public sealed class SweepTests
             [GridKey.Parse("cell=gru:reset-before,lstm"), GridKey.Parse("hidden=8,16"), GridKey.Parse("layers=2")], []);
         Assert.Equal(
             [
-                "--net gru:8:reset-before,gru:8:reset-before,dense:3", "--net gru:16:reset-before,gru:16:reset-before,dense:3",
+                "--net gru:8:reset-before,gru:8:reset-before,dense:3",
+                    "--net gru:16:reset-before,gru:16:reset-before,dense:3",
                 "--net lstm:8,lstm:8,dense:3", "--net lstm:16,lstm:16,dense:3",
             ],
             grid.Points().Select(p => string.Join(' ', grid.Arguments(p, 3))));
@@ -142,5 +146,6 @@ public sealed class SweepTests
 
     /// <summary>When each finished run of a folder was written.</summary>
     internal static Dictionary<string, DateTime> Times(string runs) =>
-        Directory.EnumerateFiles(runs, "result.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+        Directory.EnumerateFiles(runs, "result.json", SearchOption.AllDirectories).ToDictionary(
+            f => f, File.GetLastWriteTimeUtc);
 }

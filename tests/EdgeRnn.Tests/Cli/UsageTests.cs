@@ -104,7 +104,8 @@ public sealed class UsageTests
     {
         string help = CliFolder.Run("--help").Output;
         Assert.All(
-            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "import", "export", "compare", "inspect", "stream-check"],
+            ["demo", "train", "quantize", "evaluate", "report", "run", "bench", "import", "export", "compare",
+                "inspect", "stream-check"],
             verb => Assert.Contains($"  {verb} ", help, StringComparison.Ordinal));
     }
 }

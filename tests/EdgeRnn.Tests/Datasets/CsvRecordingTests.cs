@@ -83,7 +83,8 @@ public sealed class CsvRecordingTests : IDisposable
         Assert.Equal(["200 20 300 30", "400 40 500 50"], each.Sequences.Select(s => Text(s.Targets)));
         Assert.Equal(["1 5 2 6", "3 7 4 8"], each.Sequences.Select(s => Text(s.Values)));
 
-        _folder.Refuses(spec + "&ahead=4", "no recording has the 6 steps of a window and the steps ahead of it", "has 5");
+        _folder.Refuses(
+            spec + "&ahead=4", "no recording has the 6 steps of a window and the steps ahead of it", "has 5");
         _folder.Refuses("csv:@/log.csv?target=price&label=a", "either a column of classes or target=");
         _folder.Refuses("csv:@/log.csv?target=price,price", "target", "each once");
         _folder.Refuses("csv:@/log.csv?target=cost", "expected one named 'cost'");

@@ -27,8 +27,10 @@ public sealed class DatasetLeakTests : IDisposable
         _folder.With("three/a/1.csv", "x,who\n3,Bob\n4,Cy\n");
         var one = _folder.Load("csv:@/one?channels=x");
         Assert.Empty(_folder.Load("csv:@/two?channels=x").GroupsSharedWith(one));
-        Assert.Equal(["a/1.csv", "b/1.csv"], _folder.Load("csv:@/one/../one?channels=x&window=1").GroupsSharedWith(one));
-        Assert.Equal(["Bob"], _folder.Load("csv:@/three?group=who").GroupsSharedWith(_folder.Load("csv:@/one?group=who")));
+        Assert.Equal(
+            ["a/1.csv", "b/1.csv"], _folder.Load("csv:@/one/../one?channels=x&window=1").GroupsSharedWith(one));
+        Assert.Equal(
+            ["Bob"], _folder.Load("csv:@/three?group=who").GroupsSharedWith(_folder.Load("csv:@/one?group=who")));
         Assert.Empty(Data([([1], 0, null)]).GroupsSharedWith(Data([([1], 0, null)])));
     }
 

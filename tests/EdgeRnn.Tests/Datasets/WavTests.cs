@@ -50,13 +50,15 @@ public sealed class WavTests : IDisposable
     public void Folders_or_names_tell_label_and_group()
     {
         _folder.With("x/yes/a_1.wav", Wav(Samples)).With("x/no/b_2.wav", Wav(Samples)).With("x/.git/c.wav", [])
-            .With("y/3_jack_0.wav", Wav(Samples)).With("y/3_anna_12.WAV", Wav(Samples)).With("y/7_anna_4.wav", Wav(Samples));
+            .With("y/3_jack_0.wav", Wav(Samples)).With("y/3_anna_12.WAV", Wav(Samples)).With(
+                "y/7_anna_4.wav", Wav(Samples));
         var folders = _folder.Load("wav:@/x");
         Assert.Equal(["no", "yes"], folders.Labels);
         Assert.Equal(["no/b_2.wav", "yes/a_1.wav"], folders.Sequences.Select(s => s.Group));
         Assert.NotNull(folders.GroupFolder);
         Assert.Equal(["b", "a"], _folder.Load("wav:@/x?pattern={group}_*").Sequences.Select(s => s.Group));
-        Assert.Equal(["2", "a"], _folder.Load("wav:@/x?pattern=b_{group}.wav|{group}_*").Sequences.Select(s => s.Group));
+        Assert.Equal(
+            ["2", "a"], _folder.Load("wav:@/x?pattern=b_{group}.wav|{group}_*").Sequences.Select(s => s.Group));
 
         var names = _folder.Load("wav:@/y?pattern={label}_{group}_{take}.*");
         Assert.Equal(["3", "7"], names.Labels);
@@ -69,7 +71,8 @@ public sealed class WavTests : IDisposable
     [Fact]
     public void Seconds_cut_and_fill_up_and_rates_are_brought_to_the_lowest()
     {
-        _folder.With("a/1.wav", Wav(new byte[2 * 4800], rate: 48000)).With("a/2.wav", Wav(new byte[2 * 1000], rate: 8000));
+        _folder.With("a/1.wav", Wav(new byte[2 * 4800], rate: 48000)).With(
+            "a/2.wav", Wav(new byte[2 * 1000], rate: 8000));
         var read = _folder.Load("wav:@?seconds=0.1");
         Assert.Equal([800, 800], read.Sequences.Select(s => s.Steps));
         Assert.Contains(read.Warnings, warning => warning.Contains("converted to 8000 Hz", StringComparison.Ordinal));
@@ -137,7 +140,8 @@ public sealed class WavTests : IDisposable
         Refuses([.. "ID3 "u8, .. good[4..]], "it is no WAV file");
         Refuses([.. good[..12], .. good[36..]], "the samples come before their format");
 
-        void Refuses(byte[] file, string expected) => _folder.With("a/1.wav", file).Refuses("wav:@", _folder["a/1.wav"], expected);
+        void Refuses(byte[] file, string expected) =>
+            _folder.With("a/1.wav", file).Refuses("wav:@", _folder["a/1.wav"], expected);
 
         static byte[] With(byte[] file, int at, uint value)
         {
@@ -183,7 +187,8 @@ public sealed class WavTests : IDisposable
 
     /// <summary>A WAV file; its data begin at byte 44 unless it is extensible or has chunks in between.</summary>
     internal static byte[] Wav(
-        byte[] data, int codec = 1, int bits = 16, int channels = 1, int rate = 16000, bool extensible = false, byte[]? between = null)
+        byte[] data, int codec = 1, int bits = 16, int channels = 1, int rate = 16000, bool extensible = false,
+            byte[]? between = null)
     {
         using var stream = new MemoryStream();
         using var writer = new BinaryWriter(stream);

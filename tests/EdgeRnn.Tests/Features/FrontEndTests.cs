@@ -13,13 +13,15 @@ public class FrontEndTests
 {
     private static readonly string[] Specs =
     [
-        "logmel:40", "logmel:40,deltas=1,running=0.2", "mfcc:13,deltas=2", "pcen:40", "logmel:23,frame=30,hop=7,rate=8000",
+        "logmel:40", "logmel:40,deltas=1,running=0.2", "mfcc:13,deltas=2", "pcen:40",
+            "logmel:23,frame=30,hop=7,rate=8000",
     ];
 
     private static readonly JsonElement Golden =
         JsonDocument.Parse(Repository.Golden("speech-features.json")).RootElement;
 
-    public static TheoryData<int, string> Cases => [.. Golden.EnumerateArray().Select((c, i) => (i, c.GetProperty("features").GetString()!))];
+    public static TheoryData<int, string> Cases =>
+        [.. Golden.EnumerateArray().Select((c, i) => (i, c.GetProperty("features").GetString()!))];
 
     public static TheoryData<string, int> SpecsAndRates =>
         [.. from spec in Specs from rate in (int[])[8000, 16000, 22050, 44100, 48000] select (spec, rate)];
@@ -83,7 +85,8 @@ public class FrontEndTests
         var second = new FrontEnd(spec, rate);
         _ = Run(second, audio.AsSpan(0, audio.Length / 2), int.MaxValue);
         second.RestoreState(state);
-        AssertSameBits(whole, [.. begin, .. Run(second, audio.AsSpan(audio.Length / 3), int.MaxValue)], $"{text} restored");
+        AssertSameBits(
+            whole, [.. begin, .. Run(second, audio.AsSpan(audio.Length / 3), int.MaxValue)], $"{text} restored");
         Assert.Throws<ArgumentException>(() => second.RestoreState(state.AsSpan(1)));
         Assert.Throws<ArgumentException>(() => second.SaveState(new byte[state.Length - 1]));
     }
@@ -161,7 +164,8 @@ public class FrontEndTests
         {
             state = (state * 1103515245 + 12345) % (1L << 31);
             long noise = state / 65536 - 16384, square = n * 440 / rate % 2 != 0 ? 8000 : -8000;
-            long sample = Floor(Floor(noise * n, count), 4) + Floor(square * (n * 3 / count), 3) + n % (rate / 3000) * 500;
+            long sample =
+                Floor(Floor(noise * n, count), 4) + Floor(square * (n * 3 / count), 3) + n % (rate / 3000) * 500;
             samples[n] = sample / 32768f;
         }
         return samples;

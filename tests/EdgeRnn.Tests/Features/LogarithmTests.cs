@@ -1,6 +1,6 @@
 using System.Numerics;
-using EdgeRnn.Quantization;
 using EdgeRnn.Features;
+using EdgeRnn.Quantization;
 using Xunit;
 
 namespace EdgeRnn.Tests.Features;
@@ -34,7 +34,8 @@ public class LogarithmTests
                 value = BitConverter.Int32BitsToSingle(random.Next(0x00800000, 0x7F800000));
             var logs = Activations.Log(new Vector<float>(values));
             for (int i = 0; i < values.Length; i++)
-                Assert.Equal(BitConverter.SingleToInt32Bits(Activations.Log(values[i])), BitConverter.SingleToInt32Bits(logs[i]));
+                Assert.Equal(BitConverter.SingleToInt32Bits(Activations.Log(values[i])),
+                    BitConverter.SingleToInt32Bits(logs[i]));
         }
     }
 
@@ -51,7 +52,8 @@ public class LogarithmTests
             Assert.Equal(Math.Sin(2 * Math.PI * x), sin, tolerance);
             Assert.Equal(1, Elementary.Exp(x) / Math.Exp(x), 1e-15 + 2e-16 * Math.Abs(x));
             double positive = Math.Pow(10, i / 200.0);
-            Assert.Equal(Math.Log(positive), Elementary.Log(positive), 4e-16 * Math.Max(1, Math.Abs(Math.Log(positive))));
+            Assert.Equal(
+                Math.Log(positive), Elementary.Log(positive), 4e-16 * Math.Max(1, Math.Abs(Math.Log(positive))));
         }
         Assert.Equal(2815.716628466254, Elementary.BesselI0(10), 1e-11); // Abramowitz and Stegun, table 9.8
         Assert.Equal(1.266065877752008, Elementary.BesselI0(1), 1e-15);

@@ -95,7 +95,8 @@ public sealed class ModelFuzzTests
         if (model.IsOffline)
         {
             float[] outputs = new float[(model.Pooling == Pooling.EachStep ? extremes.Length : 1) * model.Labels.Count];
-            new SequenceRunner(model).Run([.. extremes.SelectMany(x => Enumerable.Repeat(x, model.InputSize))], outputs);
+            new SequenceRunner(model).Run(
+                [.. extremes.SelectMany(x => Enumerable.Repeat(x, model.InputSize))], outputs);
             AssertOutputs(model, outputs);
             return;
         }
@@ -119,7 +120,8 @@ public sealed class ModelFuzzTests
     }
 
     private static void AssertOutputs(RnnModel model, float[] outputs) => Assert.All(
-        outputs, output => Assert.True(model.OutputKind == OutputKind.Values ? float.IsFinite(output) : output is >= 0 and <= 1));
+        outputs, output =>
+            Assert.True(model.OutputKind == OutputKind.Values ? float.IsFinite(output) : output is >= 0 and <= 1));
 
     private static long Bound(byte[] file) => 2L * file.Length + 65536;
 

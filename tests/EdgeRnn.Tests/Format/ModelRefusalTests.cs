@@ -148,7 +148,8 @@ public class ModelRefusalTests
             m => m.Decision = new() { RefractorySteps = 16777217 },
         ["decision: average and newest_share are both present, expected one of them"] =
             m => m.Decision = new() { Average = 3, NewestShare = 0.5f },
-        ["decision: class_thresholds has 4 bytes, expected 12"] = m => m.Decision = new() { ClassThresholds = Zeros(4) },
+        ["decision: class_thresholds has 4 bytes, expected 12"] = m =>
+            m.Decision = new() { ClassThresholds = Zeros(4) },
         ["training: test_accuracy is -1, expected 0 to 1"] = m => m.Training = new() { TestAccuracy = -1 },
         ["training: data_set has 257 bytes, expected at most 256"] =
             m => m.Training = new() { DataSet = new('x', 257) },
@@ -221,21 +222,26 @@ public class ModelRefusalTests
     {
         ["format_version is 2, expected 3 for what the file holds"] = m => m.FormatVersion = 2,
         ["features: kind is 0, expected 1 (logmel), 2 (mfcc) or 3 (pcen)"] = m => m.Features = new(),
-        ["features: kind is 4, expected 1 (logmel), 2 (mfcc) or 3 (pcen)"] = m => m.Features.Kind = (Proto.Features.Types.Kind)4,
-        ["features: sample_rate_hz is 11025, expected 8000, 16000, 22050, 44100 or 48000"] = m => m.Features.SampleRateHz = 11025,
+        ["features: kind is 4, expected 1 (logmel), 2 (mfcc) or 3 (pcen)"] = m =>
+            m.Features.Kind = (Proto.Features.Types.Kind)4,
+        ["features: sample_rate_hz is 11025, expected 8000, 16000, 22050, 44100 or 48000"] = m =>
+            m.Features.SampleRateHz = 11025,
         ["features: frame_length is 7, expected 8 to 4096 samples"] = m => m.Features.FrameLength = 7,
-        ["features: frame_length is 4294967295, expected at most 2147483647"] = m => m.Features.FrameLength = uint.MaxValue,
+        ["features: frame_length is 4294967295, expected at most 2147483647"] = m =>
+            m.Features.FrameLength = uint.MaxValue,
         ["features: frame_step is 201, expected 1 to 200, the frame's length"] = m => m.Features.FrameStep = 201,
         ["features: frame_step is 0, expected 1 to 200, the frame's length"] = m => m.Features.FrameStep = 0,
         ["features: mels is 129, expected 1 to 128"] = m => m.Features.Mels = 129,
         ["features: mels is 128, expected fewer: band 1 is narrower than the 129 bins of a frame's spectrum"] =
             m => (m.Features.Mels, m.Features.HighHz) = (128, 1000),
         ["features: coefficients is 21, expected 1 to 20, the bands"] = m => m.Features.Coefficients = 21,
-        ["features: coefficients is 4, expected 0 without mfcc"] = m => m.Features.Kind = Proto.Features.Types.Kind.Pcen,
+        ["features: coefficients is 4, expected 0 without mfcc"] = m =>
+            m.Features.Kind = Proto.Features.Types.Kind.Pcen,
         ["features: low_hz is -1, expected 0 to below 4000"] = m => m.Features.LowHz = -1,
         ["features: high_hz is 100, expected above 100 to 4000, half the sample rate"] = m => m.Features.HighHz = 100,
         ["features: high_hz is NaN, expected a finite number"] = m => m.Features.HighHz = float.NaN,
-        ["features: scale is 2, expected 0 (htk) or 1 (slaney)"] = m => m.Features.Scale = (Proto.Features.Types.Scale)2,
+        ["features: scale is 2, expected 0 (htk) or 1 (slaney)"] = m =>
+            m.Features.Scale = (Proto.Features.Types.Scale)2,
         ["features: deltas is 3, expected 0 to 2"] = m => m.Features.Deltas = 3,
         ["features: running_steps is 1, expected 0, or 2 to 1000000"] = m => m.Features.RunningSteps = 1,
         ["features: floor is 0, expected 1E-12 to 1"] = m => m.Features.Floor = 0,

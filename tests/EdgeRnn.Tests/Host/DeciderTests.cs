@@ -15,7 +15,8 @@ public class DeciderTests
         var random = new Random(1);
         for (int step = 0; step < 1000; step++)
         {
-            float[] scores = [random.NextSingle(), random.NextSingle(), random.Next(4) == 0 ? 0.5f : random.NextSingle()];
+            float[] scores =
+                [random.NextSingle(), random.NextSingle(), random.Next(4) == 0 ? 0.5f : random.NextSingle()];
             if (random.Next(5) == 0)
                 scores[1] = scores[2]; // the lowest one of equals
             decider.Decide(scores, step);
@@ -38,7 +39,8 @@ public class DeciderTests
     public void The_average_is_that_of_the_last_decisions()
     {
         var decider = Decider("average=3");
-        float[][] expected = [[1, 0, 0], [0.5f, 0.5f, 0], [1 / 3f, 2 / 3f, 0], [0, 2 / 3f, 1 / 3f], [0, 1 / 3f, 2 / 3f]];
+        float[][] expected =
+            [[1, 0, 0], [0.5f, 0.5f, 0], [1 / 3f, 2 / 3f, 0], [0, 2 / 3f, 1 / 3f], [0, 1 / 3f, 2 / 3f]];
         int step = 0;
         foreach (int label in new[] { 0, 1, 1, 2, 2 })
         {
@@ -79,7 +81,8 @@ public class DeciderTests
     [Fact]
     public void Hysteresis_keeps_the_class_in_force()
     {
-        float[][] scores = [[0.2f, 0.7f, 0.1f], [0.3f, 0.55f, 0.15f], [0.51f, 0.49f, 0], [0.625f, 0.375f, 0], [0.6f, 0.4f, 0]];
+        float[][] scores =
+            [[0.2f, 0.7f, 0.1f], [0.3f, 0.55f, 0.15f], [0.51f, 0.49f, 0], [0.625f, 0.375f, 0], [0.6f, 0.4f, 0]];
         Assert.Equal("w ? ? r r", Run("threshold=0.6", scores));
         Assert.Equal("w w ? r r", Run("threshold=0.6,hysteresis=0.1", scores));
         Assert.Equal("w w w w r", Run("hysteresis=0.25,threshold=0.375",
@@ -157,7 +160,8 @@ public class DeciderTests
         new(DecisionRules.None.With(rules, Labels, 0, out _)!, Labels.Length);
 
     private static string Letters(string rules, string classes) => Run(rules,
-        [.. classes.Split(' ').Select(c => Labels.Select(label => label.StartsWith(c, StringComparison.Ordinal) ? 1f : 0).ToArray())]);
+        [.. classes.Split(' ').Select(
+            c => Labels.Select(label => label.StartsWith(c, StringComparison.Ordinal) ? 1f : 0).ToArray())]);
 
     /// <summary>First letters of what is in force after each decision.</summary>
     private static string Run(string rules, params float[][] scores)

@@ -162,7 +162,8 @@ public sealed partial class DeployTests : IDisposable
     }
 
     private static RnnModel Model(ulong seed, string label) =>
-        SelfTests.Attach(RandomModels.Create(seed, Precision.Int8, 2, "rnn:3,dense:2", 1) with { Labels = [label, label] });
+        SelfTests.Attach(
+            RandomModels.Create(seed, Precision.Int8, 2, "rnn:3,dense:2", 1) with { Labels = [label, label] });
 
     private string Save(string name, RnnModel model)
     {

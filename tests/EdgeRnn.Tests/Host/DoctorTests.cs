@@ -161,8 +161,10 @@ public sealed class DoctorTests : IDisposable
     {
         string tested = Write("tested.ernn", ModelWriter.Write(SelfTests.Attach(_model.Model)));
         AssertMends(false, "model", "", Doctor(), _port, tested);
-        Assert.Contains("its self-test gives the same bits here", Doctor().Examine(_port, tested, null, null), StringComparison.Ordinal);
-        Assert.Contains("it has no self-test", Doctor().Examine(_port, _model.Name, null, null), StringComparison.Ordinal);
+        Assert.Contains("its self-test gives the same bits here", Doctor().Examine(_port, tested, null, null),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "it has no self-test", Doctor().Examine(_port, _model.Name, null, null), StringComparison.Ordinal);
         byte[] bytes = File.ReadAllBytes(_model.Name);
         bytes[^20] ^= 1;
         AssertMends(true, "model", "bad.ernn", Doctor(), _port, Write("bad.ernn", bytes));
@@ -175,11 +177,13 @@ public sealed class DoctorTests : IDisposable
         string state = Path.Combine(_root, "state");
         Assert.Contains("-> sudo mkdir -p", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
         Directory.CreateDirectory(state);
-        Assert.Contains("no host runs on it, no new model", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
+        Assert.Contains(
+            "no host runs on it, no new model", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
         File.Copy(_model.Name, Path.Combine(state, "trial"));
         Assert.Contains("a new model waits", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
         File.Move(Path.Combine(state, "trial"), Path.Combine(state, "trial.running"));
-        Assert.Contains("a new model is on trial", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
+        Assert.Contains(
+            "a new model is on trial", Doctor().Examine(_port, null, state, null), StringComparison.Ordinal);
 
         // The kernel tells a lock's holder to other processes alone.
         File.Move(Path.Combine(state, "trial.running"), Path.Combine(state, "current"));

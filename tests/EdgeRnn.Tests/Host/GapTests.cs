@@ -24,7 +24,8 @@ public class GapTests
     {
         var model = RandomModels.Create(3, Precision.Int8, 2, "lstm:4,dense:2", 10, 5);
         using var file = new ModelFile(model);
-        var run = HostRun.Of(Frames(model, missing: [12, 13, 14]), "--model", file.Name, "--port", "-", "--on-gap", rule);
+        var run = HostRun.Of(
+            Frames(model, missing: [12, 13, 14]), "--model", file.Name, "--port", "-", "--on-gap", rule);
         Assert.Equal(0, run.ExitCode);
 
         // What the network would have been given by hand.

@@ -94,13 +94,16 @@ public sealed class HostRefusalTests : IDisposable
     [Fact]
     public void A_model_that_is_missing_or_broken_is_named()
     {
-        AssertFails(HostRun.Of([], "--model", "/no/such.ernn", "--port", "-"), "the model cannot be used: /no/such.ernn: there is no such file");
+        AssertFails(HostRun.Of([], "--model", "/no/such.ernn", "--port", "-"),
+            "the model cannot be used: /no/such.ernn: there is no such file");
         string folder = Path.GetTempPath();
-        AssertFails(HostRun.Of([], "--model", folder, "--port", "-"), $"the model cannot be used: {folder}: this is a folder");
+        AssertFails(
+            HostRun.Of([], "--model", folder, "--port", "-"), $"the model cannot be used: {folder}: this is a folder");
         byte[] bytes = File.ReadAllBytes(_file.Name);
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(_file.Name, bytes);
-        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-"), $"the model cannot be used: {_file.Name}: crc32c is");
+        AssertFails(
+            HostRun.Of([], "--model", _file.Name, "--port", "-"), $"the model cannot be used: {_file.Name}: crc32c is");
     }
 
     [Fact]

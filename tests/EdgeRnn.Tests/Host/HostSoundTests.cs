@@ -27,7 +27,8 @@ public sealed class HostSoundTests : IDisposable
     {
         byte[] bytes = Sound(rate, channels);
         var run = HostRun.Of(
-            [.. bytes, 7], "--model", _file.Name, "--port", "-", "--input", "pcm", "--rate", $"{rate}", "--channels", $"{channels}");
+            [.. bytes, 7], "--model", _file.Name, "--port", "-", "--input", "pcm", "--rate", $"{rate}", "--channels",
+                $"{channels}");
         AssertDecisions(run, new(SampleFormat.Int16, channels, rate), bytes);
         Assert.Contains("\"noise\":1,", run.Errors[^1], StringComparison.Ordinal);
     }
@@ -38,7 +39,8 @@ public sealed class HostSoundTests : IDisposable
         byte[] bytes = Sound(16000, 2);
         _data.With("a.wav", WavTests.Wav(bytes, channels: 2));
         var format = new AudioFormat(SampleFormat.Int16, 2, 16000);
-        AssertDecisions(HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"], "--speed", "max"), format, bytes);
+        AssertDecisions(
+            HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"], "--speed", "max"), format, bytes);
         var clock = Stopwatch.StartNew();
         AssertDecisions(HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"]), format, bytes);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0.99, 60); // the recording has a second
@@ -47,13 +49,16 @@ public sealed class HostSoundTests : IDisposable
     [Fact]
     public void What_cannot_be_heard_is_refused()
     {
-        _data.With("a.wav", WavTests.Wav(Sound(16000, 1))[..^10]).With("b.wav", WavTests.Wav(new byte[100], rate: 11025));
+        _data.With("a.wav", WavTests.Wav(Sound(16000, 1))[..^10]).With(
+            "b.wav", WavTests.Wav(new byte[100], rate: 11025));
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"]), "the header promises");
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["b.wav"]), "its sample rate is 11025 Hz");
         AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["c.wav"]), "cannot be read");
-        AssertFails(HostRun.Of([], "--model", _file.Name, "--port", "-", "--input", "text"), "the model hears sound (mfcc:6");
+        AssertFails(
+            HostRun.Of([], "--model", _file.Name, "--port", "-", "--input", "text"), "the model hears sound (mfcc:6");
         using var sensor = new ModelFile(RandomModels.Create(3, Precision.Int8, 2, "lstm:4,dense:2", 10));
-        AssertFails(HostRun.Of([], "--model", sensor.Name, "--port", "-", "--input", "pcm"), "reads 2 channels of a sensor, and no sound");
+        AssertFails(HostRun.Of([], "--model", sensor.Name, "--port", "-", "--input", "pcm"),
+            "reads 2 channels of a sensor, and no sound");
     }
 
     [Fact]
@@ -78,7 +83,8 @@ public sealed class HostSoundTests : IDisposable
         var audio = new float[16000];
         new AudioFormat(SampleFormat.Int16, 1, 16000).Decode(bytes, audio);
         var descriptor = new Descriptor(
-            SampleType.Int16, [.. Enumerable.Repeat(new Channel("", "", 1 / 32768f), Spec.FrameStep)], Spec.FramesPerSecond);
+            SampleType.Int16, [.. Enumerable.Repeat(new Channel("", "", 1 / 32768f), Spec.FrameStep)],
+                Spec.FramesPerSecond);
         var encoder = new FrameEncoder(descriptor);
         var line = new List<byte>([.. encoder.EncodeDescriptor(0)]);
         for (int i = 0; i < 100; i++)
@@ -91,20 +97,23 @@ public sealed class HostSoundTests : IDisposable
         }
         var run = HostRun.Of([.. line], "--model", _file.Name, "--port", "-");
         Assert.True(run.ExitCode == 0, string.Join('\n', run.Errors));
-        Assert.Contains("\"expected\":100,\"delivered\":97,\"lost\":2,\"damaged\":1,", run.Errors[^1], StringComparison.Ordinal);
+        Assert.Contains(
+            "\"expected\":100,\"delivered\":97,\"lost\":2,\"damaged\":1,", run.Errors[^1], StringComparison.Ordinal);
 
         var scores = new List<float>();
         foreach (var (first, end) in ((int, int)[])[(0, 30), (32, 60), (61, 100)])
         {
             var stream = new StreamClassifier(new RnnSession(_file.Model));
-            float[] features = new FrontEnd(Spec, 16000).Run(audio.AsSpan(first * Spec.FrameStep, (end - first) * Spec.FrameStep));
+            float[] features =
+                new FrontEnd(Spec, 16000).Run(audio.AsSpan(first * Spec.FrameStep, (end - first) * Spec.FrameStep));
             foreach (float[] row in features.Chunk(Spec.Width))
             {
                 if (stream.Step(row))
                     scores.Add(stream.Score);
             }
         }
-        Assert.Equal(scores, run.Output.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle()));
+        Assert.Equal(
+            scores, run.Output.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle()));
         Assert.True(scores.Count >= 6);
     }
 
@@ -158,11 +167,12 @@ public sealed class HostSoundTests : IDisposable
         return readings;
     }
 
-    private static RnnModel Create(FeatureSpec spec) => RandomModels.Create(3, Precision.Int8, spec.Width, "gru:8,dense:3", 20, 5) with
-    {
-        Features = spec,
-        SampleRateHz = spec.FramesPerSecond,
-    };
+    private static RnnModel Create(FeatureSpec spec) =>
+        RandomModels.Create(3, Precision.Int8, spec.Width, "gru:8,dense:3", 20, 5) with
+        {
+            Features = spec,
+            SampleRateHz = spec.FramesPerSecond,
+        };
 
     private static byte[] Sound(int rate, int channels)
     {

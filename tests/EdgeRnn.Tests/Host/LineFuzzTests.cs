@@ -41,7 +41,8 @@ public class LineFuzzTests
         Assert.Equal(seed - 1, receiver.Counts.Restarts);
         Assert.Equal(0, allocated);
         TestContext.Current.SendDiagnosticMessage(
-            "{0:N0} bytes in {1:N0} sessions, {2:N0} readings delivered of {3:N0}, {4:N0} noise; 0 bytes allocated, {5:0} MB/s, {6:0} s",
+            "{0:N0} bytes in {1:N0} sessions, {2:N0} readings delivered of {3:N0}, {4:N0} noise; 0 bytes allocated, " +
+                "{5:0} MB/s, {6:0} s",
             total, seed, receiver.Counts.Delivered, receiver.Counts.Expected, receiver.Counts.Noise,
             total / 1e6 / (ticks / (double)Stopwatch.Frequency), Stopwatch.GetElapsedTime(begun).TotalSeconds);
     }
@@ -76,7 +77,9 @@ public class LineFuzzTests
             buffer.AsSpan(taken, held - taken).CopyTo(buffer);
             held -= taken;
         }
-        return next == session.Intact.Length ? null : $"{session.Intact.Length - next} intact readings were not delivered";
+        return next == session.Intact.Length
+            ? null
+            : $"{session.Intact.Length - next} intact readings were not delivered";
     }
 }
 

@@ -91,7 +91,9 @@ public sealed class NodeTests : IDisposable
             isInt16 ? SampleType.Int16 : SampleType.Float32, [.. described], random.Below(1000), (ushort)random.Next(),
             [.. readings])
         {
-            Key = random.Below(2) == 0 ? [] : [.. Enumerable.Range(0, 1 + random.Below(140)).Select(_ => (byte)random.Next())],
+            Key = random.Below(2) == 0
+                ? []
+                : [.. Enumerable.Range(0, 1 + random.Below(140)).Select(_ => (byte)random.Next())],
             FirstStamp = (ulong)uint.MaxValue - 3 + ((ulong)random.Next() << 40), // a carry out of its lower half
         };
     }
@@ -103,14 +105,16 @@ public sealed class NodeTests : IDisposable
     private static Line Refused(SampleType type, params Channel[] channels) => new(type, channels, 0, 0, []);
 
     private static string Text(SeededRandom random) =>
-        new([.. Enumerable.Range(0, random.Below(10) == 0 ? 64 : random.Below(6)).Select(_ => (char)(33 + random.Below(90)))]);
+        new([.. Enumerable.Range(0, random.Below(10) == 0 ? 64 : random.Below(6)).Select(
+            _ => (char)(33 + random.Below(90)))]);
 
     /// <summary>A line as node_lines.c reads it.</summary>
     private static IEnumerable<byte> ToInput(Line line)
     {
         byte[] head =
         [
-            (byte)line.Type, .. BitConverter.GetBytes((ushort)line.Channels.Length), .. BitConverter.GetBytes(line.RateHz),
+            (byte)line.Type, .. BitConverter.GetBytes((ushort)line.Channels.Length),
+                .. BitConverter.GetBytes(line.RateHz),
             .. BitConverter.GetBytes(line.Stream), .. BitConverter.GetBytes((ushort)line.Readings.Length),
             (byte)line.Key.Length, .. line.Key, .. BitConverter.GetBytes(line.FirstStamp),
         ];

@@ -148,7 +148,8 @@ public sealed partial class OutputTests : IDisposable
         string[] every = HostRun.Of(Frames(300), "--model", _file.Name, "--port", "-", "--decide", "average=3").Output;
         string[] events = HostRun.Of(
             Frames(300), "--model", _file.Name, "--port", "-", "--decide", "average=3", "--report", "events").Output;
-        Assert.Equal(every.Where(l => l.EndsWith("true}", StringComparison.Ordinal)).Select(Timeless), events.Select(Timeless));
+        Assert.Equal(
+            every.Where(l => l.EndsWith("true}", StringComparison.Ordinal)).Select(Timeless), events.Select(Timeless));
         Assert.InRange(events.Length, 1, 299);
     }
 
@@ -192,7 +193,8 @@ public sealed partial class OutputTests : IDisposable
         string[] errors = process.StandardError.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal($"tcp:127.0.0.1:{port} is back", errors[0]);
         var account = JsonDocument.Parse(errors[1]).RootElement;
-        Assert.Equal((1, 1), (account.GetProperty("reconnects").GetInt32(), account.GetProperty("restarts").GetInt32()));
+        Assert.Equal(
+            (1, 1), (account.GetProperty("reconnects").GetInt32(), account.GetProperty("restarts").GetInt32()));
         Assert.True(account.GetProperty("delivered").GetInt32() > 100);
     }
 

@@ -22,7 +22,8 @@ public class SealTests
             "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
         (Filled(131, 0xAA), "Test Using Larger Than Block-Size Key - Hash Key First"u8.ToArray(),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
-        (Filled(131, 0xAA), Encoding.ASCII.GetBytes("This is a test using a larger than block-size key and a larger than "
+        (Filled(131, 0xAA),
+            Encoding.ASCII.GetBytes("This is a test using a larger than block-size key and a larger than "
             + "block-size data. The key needs to be hashed before being used by the HMAC algorithm."),
             "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
     ];
@@ -53,7 +54,8 @@ public class SealTests
         byte[] plain = new FrameEncoder(Line).EncodeData([9, 9], 0).ToArray();
 
         var receiver = new FrameReceiver(2, new HmacAuthenticator(Key));
-        byte[] bytes = [.. good[0], .. good[1], .. forged, .. good[2], .. plain, .. good[1], .. good[0], .. good[3], .. good[3]];
+        byte[] bytes =
+            [.. good[0], .. good[1], .. forged, .. good[2], .. plain, .. good[1], .. good[0], .. good[3], .. good[3]];
         Assert.Equal([1f, 3, 5], Receive(receiver, bytes));
         var counts = receiver.Counts;
         Assert.Equal((2, 3), (counts.Unauthenticated, counts.Replayed));
@@ -62,7 +64,8 @@ public class SealTests
         // A session of the past is refused as a whole; one with a later stamp begins.
         Assert.Empty(Receive(receiver, [.. good.SelectMany(f => f)]));
         var restarted = new FrameEncoder(Line, 1, key: new HmacAuthenticator(Key), firstStamp: 200);
-        Assert.Equal([7f], Receive(receiver, [.. restarted.EncodeDescriptor(0).ToArray(), .. restarted.EncodeData([7, 8], 0)]));
+        Assert.Equal(
+            [7f], Receive(receiver, [.. restarted.EncodeDescriptor(0).ToArray(), .. restarted.EncodeData([7, 8], 0)]));
 
         // Without a key a seal is not looked at.
         Assert.Equal([1f, 3, 5], Receive(new FrameReceiver(2), [.. good.SelectMany(f => f)]));

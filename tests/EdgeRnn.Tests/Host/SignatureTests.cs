@@ -125,7 +125,8 @@ public sealed class SignatureTests : IDisposable
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("openssl", arguments) { RedirectStandardOutput = true })!;
+            using var process =
+                Process.Start(new ProcessStartInfo("openssl", arguments) { RedirectStandardOutput = true })!;
             return process.StandardOutput.ReadToEnd();
         }
         catch (System.ComponentModel.Win32Exception)

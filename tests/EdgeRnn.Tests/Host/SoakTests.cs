@@ -23,7 +23,9 @@ public sealed class SoakTests : IDisposable
 
     private readonly ModelFile _file = new(
         Environment.GetEnvironmentVariable("EDGERNN_SOAK_MODEL") is { Length: > 0 } path
-        && ModelReader.TryLoad(path, out var model, out _) ? model : RandomModels.Create(3, Precision.Int8, 3, "gru:8,dense:3", 1));
+        && ModelReader.TryLoad(path, out var model, out _)
+            ? model
+            : RandomModels.Create(3, Precision.Int8, 3, "gru:8,dense:3", 1));
 
     private readonly VirtualLine _line = VirtualLine.Open();
     private readonly FrameEncoder _encoder;
@@ -79,7 +81,8 @@ public sealed class SoakTests : IDisposable
 
         latencies.Sort();
         TestContext.Current.SendDiagnosticMessage(
-            "{0:N0} frames at {1:N0} a second: label after {2:0.000} ms (median), {3:0.000} ms (p99), {4:0.0} ms (longest); resident "
+            "{0:N0} frames at {1:N0} a second: label after {2:0.000} ms (median), {3:0.000} ms (p99), {4:0.0} ms " +
+                "(longest); resident "
             + "{5:N0} to {6:N0} kB, {7} to {8} descriptors; {9}",
             count, Rate, latencies[latencies.Count / 2], latencies[latencies.Count * 99 / 100], latencies[^1],
             looks[0].ResidentKb, looks[^1].ResidentKb, looks[0].Descriptors, looks[^1].Descriptors, account);
@@ -103,7 +106,8 @@ public sealed class SoakTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux's");
         using var process = HostRun.Start(
-            "--model", _file.Name, "--port", _line.PortName, "--exit-at-end", "--report", "events", "--decide", "threshold=0");
+            "--model", _file.Name, "--port", _line.PortName, "--exit-at-end", "--report", "events", "--decide",
+                "threshold=0");
         var events = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
         byte[] many = new byte[28 * 1024];
         long begun = Stopwatch.GetTimestamp();
@@ -132,7 +136,8 @@ public sealed class SoakTests : IDisposable
         await events;
         var account = JsonDocument.Parse(errors[^1]).RootElement;
         TestContext.Current.SendDiagnosticMessage(
-            "{0:N0} frames in {1:0.0} s: {2:N0} a second over the line, {3:N0} a second of the host's processor time; {4}",
+            "{0:N0} frames in {1:0.0} s: {2:N0} a second over the line, {3:N0} a second of the host's processor " +
+                "time; {4}",
             Frames, seconds, Frames / seconds, Frames / cpu, account);
         Assert.Equal((Frames, Frames), (
             account.GetProperty("expected").GetInt64(), account.GetProperty("delivered").GetInt64()));
@@ -146,7 +151,8 @@ public sealed class SoakTests : IDisposable
     public void An_open_port_on_which_nothing_comes_costs_nothing()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux's");
-        using var process = HostRun.Start("--model", _file.Name, "--port", _line.PortName, "--metrics", $"{FreePort()}");
+        using var process =
+            HostRun.Start("--model", _file.Name, "--port", _line.PortName, "--metrics", $"{FreePort()}");
         Send(_encoder.EncodeDescriptor(0));
         for (int i = 0; i < Math.Max(1, _file.Model.Window); i++)
             Send(_encoder.EncodeData(Reading(i), 0));

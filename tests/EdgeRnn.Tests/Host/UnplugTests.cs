@@ -97,7 +97,8 @@ public sealed partial class UnplugTests : IDisposable
         line.Break(before.AsSpan(consumed));
         Assert.Equal(LineAnswer.Reading, line.Next(frames[9], out _));
         Assert.Equal(8, line.Missing);
-        Assert.Equal((10, 2, 7, 1), (line.Counts.Expected, line.Counts.Delivered, line.Counts.Lost, line.Counts.Damaged));
+        Assert.Equal(
+            (10, 2, 7, 1), (line.Counts.Expected, line.Counts.Delivered, line.Counts.Lost, line.Counts.Damaged));
     }
 
     [Fact]

@@ -36,7 +36,8 @@ public class WireTests
         byte[] endless = new byte[3 * Frame.MaxEncodedLength];
         endless.AsSpan().Fill(1);
         byte[] scratch = new byte[Frame.MaxEncodedLength];
-        var answer = FrameDecoder.Decode(endless.AsSpan(0, Frame.MaxEncodedLength), null, scratch, out _, out int consumed);
+        var answer =
+            FrameDecoder.Decode(endless.AsSpan(0, Frame.MaxEncodedLength), null, scratch, out _, out int consumed);
         Assert.Equal((FrameAnswer.NeedMore, 0), (answer, consumed));
         foreach (int length in new[] { Frame.MaxEncodedLength + 1, endless.Length })
         {

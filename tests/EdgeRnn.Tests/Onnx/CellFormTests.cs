@@ -76,7 +76,8 @@ public class CellFormTests
     [Fact]
     public void Each_form_matters()
     {
-        foreach (var (operation, form) in Forms.Select(row => row.Data).Where(row => row.Item2 is not ("" or "no-bias lengths")))
+        foreach (var (operation, form) in Forms.Select(row => row.Data).Where(
+            row => row.Item2 is not ("" or "no-bias lengths")))
         {
             byte[] plain = Graph(operation, "", "forward", isBatchFirst: false);
             var network = OnnxImport.Read(Graph(operation, form, "forward", isBatchFirst: false), new());
@@ -88,7 +89,9 @@ public class CellFormTests
     private static byte[] Graph(string operation, string form, string direction, bool isBatchFirst)
     {
         string[] options = form.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        int directions = direction == "bidirectional" ? 2 : 1, gates = operation switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
+        int directions = direction == "bidirectional"
+            ? 2
+            : 1, gates = operation switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
         var graph = new OnnxGraph("form");
         var random = new SeededRandom(11);
         string Random(string name, params int[] shape) =>
@@ -101,12 +104,14 @@ public class CellFormTests
         string[] inputs =
         [
             x, Random("W", directions, gates * Units, Inputs), Random("R", directions, gates * Units, Units),
-            Random("B", directions, 2 * gates * Units), graph.Constant("lengths", [(long)Steps], 1), Random("h0", state), Random("c0", state),
+            Random("B", directions, 2 * gates * Units), graph.Constant("lengths", [(long)Steps], 1),
+                Random("h0", state), Random("c0", state),
             Random("P", directions, 3 * Units),
         ];
         bool[] isThere =
         [
-            true, true, true, !options.Contains("no-bias"), options.Contains("lengths"), options.Contains("h0"), options.Contains("c0"),
+            true, true, true, !options.Contains("no-bias"), options.Contains("lengths"), options.Contains("h0"),
+                options.Contains("c0"),
             options.Contains("peephole"),
         ];
         if (isThere[4])
@@ -134,10 +139,13 @@ public class CellFormTests
                 yield return Attribute("clip", 0.6f);
             if (!option.StartsWith("activations=", StringComparison.Ordinal))
                 continue;
-            var functions = Enumerable.Repeat(option[12..].Split(','), directions).SelectMany(f => f).Select(f => f.Split(':')).ToArray();
+            var functions = Enumerable.Repeat(option[12..].Split(','), directions).SelectMany(f => f).Select(
+                f => f.Split(':')).ToArray();
             yield return Attribute("activations", functions.Select(f => f[0]));
-            yield return Attribute("activation_alpha", functions.Where(f => f.Length > 1).Select(f => float.Parse(f[1], null)));
-            yield return Attribute("activation_beta", functions.Where(f => f.Length > 2).Select(f => float.Parse(f[2], null)));
+            yield return Attribute(
+                "activation_alpha", functions.Where(f => f.Length > 1).Select(f => float.Parse(f[1], null)));
+            yield return Attribute(
+                "activation_beta", functions.Where(f => f.Length > 2).Select(f => float.Parse(f[2], null)));
         }
     }
 }

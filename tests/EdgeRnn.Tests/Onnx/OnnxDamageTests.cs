@@ -69,7 +69,9 @@ public class OnnxDamageTests
                 case 1: bytes[place] = (byte)random.Below(256); break;
                 case 2: bytes[place] = 0xff; break;
                 case 3: bytes.RemoveRange(place, Math.Min(random.Below(8), bytes.Count - place)); break;
-                default: bytes.InsertRange(place, bytes.GetRange(place, Math.Min(random.Below(40), bytes.Count - place))); break;
+                default:
+                    bytes.InsertRange(
+                    place, bytes.GetRange(place, Math.Min(random.Below(40), bytes.Count - place))); break;
             }
         }
         return [.. bytes];

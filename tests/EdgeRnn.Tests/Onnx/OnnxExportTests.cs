@@ -18,7 +18,8 @@ public class OnnxExportTests
     private static readonly string[] Nets =
     [
         "lstm:7,dense:3", "gru:9,dense:4", "gru:5:reset-before,dense:2", "rnn:6,dense:2", "rnn:6:relu,dense:3",
-        "lstm:8,gru:5,rnn:4,dense:6:relu,dense:5,dense:3", "lstm:4:bi,dense:3", "gru:5:bi,gru:3:bi,dense:2", "lstm:5:reverse,dense:2",
+        "lstm:8,gru:5,rnn:4,dense:6:relu,dense:5,dense:3", "lstm:4:bi,dense:3", "gru:5:bi,gru:3:bi,dense:2",
+            "lstm:5:reverse,dense:2",
         "rnn:3:bi,lstm:4:reverse,dense:2", "gru:4,dense:1",
     ];
 
@@ -44,16 +45,19 @@ public class OnnxExportTests
     [Fact]
     public void ONNX_Runtime_gives_the_results_of_foreign_forms()
     {
-        var foreign = ModelFiles.Small.SelectMany(model => model.Layers).First(layer => layer.Variant?.Peephole is not null);
+        var foreign =
+            ModelFiles.Small.SelectMany(model => model.Layers).First(layer => layer.Variant?.Peephole is not null);
         var lstm = RandomModels.Create(4, Precision.Float32, foreign.InputSize, $"lstm:{foreign.Units}:bi,dense:2");
         HoldToOnnxRuntime(OnnxExport.Write(lstm with { Layers = [foreign, lstm.Layers[1]] }));
         foreach (var kind in Enum.GetValues<FunctionKind>())
         {
-            var model = With(RandomModels.Create(4, Precision.Float32, 3, "gru:5,dense:4,dense:2"), Pooling.Last, OutputKind.Values);
+            var model = With(
+                RandomModels.Create(4, Precision.Float32, 3, "gru:5,dense:4,dense:2"), Pooling.Last, OutputKind.Values);
             var function = new Function(kind, kind is >= FunctionKind.HardSigmoid and <= FunctionKind.Elu ? 0.3f : 0,
                 kind is FunctionKind.HardSigmoid or FunctionKind.Affine or FunctionKind.ScaledTanh ? 0.4f : 0);
             var start = Tensor.FromFloats(5, 1, [1, -1, 0.5f, 0, 0.25f]);
-            CellVariant?[] variants = [new() { InitialHidden = start, Clip = 0.8f }, new() { Functions = [function] }, null];
+            CellVariant?[] variants =
+                [new() { InitialHidden = start, Clip = 0.8f }, new() { Functions = [function] }, null];
             byte[] file = OnnxExport.Write(model with
             {
                 Layers = [.. model.Layers.Select((layer, n) => layer with { Variant = variants[n] })],
@@ -77,17 +81,20 @@ public class OnnxExportTests
     [Fact]
     public void Every_model_comes_back_byte_for_byte()
     {
-        RnnModel[] models = [.. ModelFiles.Small, .. Enumerable.Range(0, 120).Select(seed => ModelFiles.Any((ulong)seed))];
+        RnnModel[] models =
+            [.. ModelFiles.Small, .. Enumerable.Range(0, 120).Select(seed => ModelFiles.Any((ulong)seed))];
         foreach (var model in models)
         {
-            Assert.Equal(ModelWriter.Write(model), ModelWriter.Write(OnnxImport.Read(OnnxExport.Write(model), new()).Model));
+            Assert.Equal(
+                ModelWriter.Write(model), ModelWriter.Write(OnnxImport.Read(OnnxExport.Write(model), new()).Model));
             if (model.StreamRefusal is null && model.Pooling is not (Pooling.Mean or Pooling.Max))
             {
                 byte[] stateful = OnnxExport.Write(model, isStateful: true);
                 Assert.Equal(ModelWriter.Write(model), ModelWriter.Write(OnnxImport.Read(stateful, new()).Model));
             }
         }
-        Assert.All(Enum.GetValues<Precision>(), precision => Assert.Contains(models, model => model.Precision == precision));
+        Assert.All(Enum.GetValues<Precision>(), precision =>
+            Assert.Contains(models, model => model.Precision == precision));
     }
 
     [Theory]
@@ -125,10 +132,12 @@ public class OnnxExportTests
             Channels = ["x", "y"],
             SampleRateHz = 12.5f,
         };
-        var metadata = ModelProto.Parser.ParseFrom(OnnxExport.Write(model)).MetadataProps.ToDictionary(e => e.Key, e => e.Value);
+        var metadata =
+            ModelProto.Parser.ParseFrom(OnnxExport.Write(model)).MetadataProps.ToDictionary(e => e.Key, e => e.Value);
         Assert.Equal("""["circle","ruhig – \"Übung\"","wing"]""", metadata["labels"]);
         Assert.Equal("""["x","y"]""", metadata["channels"]);
-        Assert.Equal(("12.5", "12", "5", "int8"), (metadata["sample_rate_hz"], metadata["window"], metadata["hop"], metadata["precision"]));
+        Assert.Equal(("12.5", "12", "5", "int8"),
+            (metadata["sample_rate_hz"], metadata["window"], metadata["hop"], metadata["precision"]));
     }
 
     private static void HoldToOnnxRuntime(byte[] file) =>

@@ -17,21 +17,30 @@ public class OnnxRefusalTests
     private static readonly Dictionary<string, (Action<ModelProto> Change, string[] Words)> Changes = new()
     {
         ["weights in another file"] = (m => m.Graph.Initializer[0].DataLocation = 1, ["another file", "in one file"]),
-        ["a path to weights"] = (m => m.Graph.Initializer[0].ExternalData.Add(ByteString.CopyFromUtf8("/etc/passwd")), ["another file"]),
+        ["a path to weights"] =
+            (m => m.Graph.Initializer[0].ExternalData.Add(ByteString.CopyFromUtf8("/etc/passwd")), ["another file"]),
         ["an unknown operator"] = (m => Node(m, "GRU").OpType = "Einsum", ["(Einsum)", "no such operator"]),
         ["an operator of another domain"] = (m => Node(m, "GRU").Domain = "com.microsoft", ["(GRU)", "com.microsoft"]),
-        ["a normalisation of each step"] = (m => Node(m, "Gemm").OpType = "LayerNormalization", ["LayerNormalization", "depends on each input"]),
+        ["a normalisation of each step"] =
+            (m => Node(m, "Gemm").OpType = "LayerNormalization", ["LayerNormalization", "depends on each input"]),
         ["a cycle"] = (m => Node(m, "GRU").Input[0] = Node(m, "Gemm").Output[0], ["cycle"]),
-        ["a node that reads itself"] = (m => Node(m, "GRU").Input[0] = Node(m, "GRU").Output[0], ["(GRU)", "its own result"]),
+        ["a node that reads itself"] =
+            (m => Node(m, "GRU").Input[0] = Node(m, "GRU").Output[0], ["(GRU)", "its own result"]),
         ["an input from nowhere"] = (m => Node(m, "GRU").Input[1] = "nowhere", ["(GRU)", "'nowhere'"]),
         ["an output given twice"] = (m => m.Graph.Node.Add(Node(m, "GRU").Clone()), ["two nodes give"]),
         ["a tensor given twice"] = (m => m.Graph.Initializer.Add(m.Graph.Initializer[0].Clone()), ["is there twice"]),
-        ["doubles as input"] = (m => m.Graph.Input[0].Type.TensorType.ElemType = (int)DataType.Double, ["element type 1 (float)"]),
-        ["no tensor as input"] = (m => m.Graph.Input[0].Type = new() { SequenceType = ByteString.Empty }, ["element type 1 (float)"]),
-        ["weights in half precision"] = (m => m.Graph.Initializer[0].DataType = 10, ["element type 10", "single precision"]),
-        ["weights as integers"] = (m => Weights(m).DataType = (int)DataType.Int32, ["(GRU)", "constant integers", "constant numbers"]),
-        ["an attribute of another type"] = (m => Attributed(m, "hidden_size").Type = AttributeProto.Types.AttributeType.Float, ["hidden_size", "expected 2"]),
-        ["an attribute given twice"] = (m => Node(m, "GRU").Attribute.Add(Attributed(m, "hidden_size").Clone()), ["hidden_size", "twice"]),
+        ["doubles as input"] =
+            (m => m.Graph.Input[0].Type.TensorType.ElemType = (int)DataType.Double, ["element type 1 (float)"]),
+        ["no tensor as input"] =
+            (m => m.Graph.Input[0].Type = new() { SequenceType = ByteString.Empty }, ["element type 1 (float)"]),
+        ["weights in half precision"] =
+            (m => m.Graph.Initializer[0].DataType = 10, ["element type 10", "single precision"]),
+        ["weights as integers"] =
+            (m => Weights(m).DataType = (int)DataType.Int32, ["(GRU)", "constant integers", "constant numbers"]),
+        ["an attribute of another type"] = (m => Attributed(
+            m, "hidden_size").Type = AttributeProto.Types.AttributeType.Float, ["hidden_size", "expected 2"]),
+        ["an attribute given twice"] =
+            (m => Node(m, "GRU").Attribute.Add(Attributed(m, "hidden_size").Clone()), ["hidden_size", "twice"]),
         ["another hidden size"] = (m => Attributed(m, "hidden_size").I = 5, ["hidden_size is 5"]),
         ["weights too short"] = (m => Weights(m).RawData = ByteString.CopyFrom(new byte[8]), ["8 bytes", "expected"]),
         ["a dimension beyond memory"] = (m => Weights(m).Dims[0] = 1L << 40, ["size of 1099511627776"]),
@@ -41,7 +50,8 @@ public class OnnxRefusalTests
         ["sequences beyond memory"] = (m => Dimension(m, 0).DimValue = int.MaxValue, ["elements"]),
         ["channels beyond a model's"] = (m => Dimension(m, 2).DimValue = 5000, ["channels from 1 to 4096"]),
         ["free channels"] = (m => Dimension(m, 2).DimParam = "channels", ["no fixed number of channels"]),
-        ["too many axes"] = (m => m.Graph.Input[0].Type.TensorType.Shape.Dim.Add(new[] { Dimension(m, 0).Clone(), Dimension(m, 1).Clone() }), ["5 axes"]),
+        ["too many axes"] = (m => m.Graph.Input[0].Type.TensorType.Shape.Dim.Add(
+            new[] { Dimension(m, 0).Clone(), Dimension(m, 1).Clone() }), ["5 axes"]),
         ["an old set of operators"] = (m => m.OpsetImport[0].Version = 6, ["version 6", "expected 7"]),
         ["two sets of operators"] = (m => m.OpsetImport.Add(m.OpsetImport[0].Clone()), ["names 2 versions"]),
         ["no graph"] = (m => m.Graph = null, ["no graph"]),
@@ -73,7 +83,8 @@ public class OnnxRefusalTests
     public void A_field_of_a_later_specification_is_refused()
     {
         byte[] file = [.. Repository.Golden("onnx/gru-last.onnx"), 99 << 3 & 0x7f | 0x80, 99 >> 4, 1];
-        Assert.Contains("field 99", Assert.Throws<UserException>(() => OnnxImport.Read(file, new())).Message, StringComparison.Ordinal);
+        Assert.Contains("field 99", Assert.Throws<UserException>(() => OnnxImport.Read(file, new())).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>Neither the stack nor time gives in to what is merely long.</summary>
@@ -103,7 +114,8 @@ public class OnnxRefusalTests
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{clock.Elapsed}");
     }
 
-    private static NodeProto Node(ModelProto model, string operation) => model.Graph.Node.First(node => node.OpType == operation);
+    private static NodeProto Node(ModelProto model, string operation) =>
+        model.Graph.Node.First(node => node.OpType == operation);
 
     private static TensorProto Weights(ModelProto model) =>
         model.Graph.Initializer.Single(tensor => tensor.Name == Node(model, "GRU").Input[1]);
@@ -121,7 +133,12 @@ public class OnnxRefusalTests
         for (int i = 0; i < depth; i++)
         {
             var nested = new NodeProto { OpType = "If" };
-            nested.Attribute.Add(new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = ByteString.CopyFrom(inner) });
+            nested.Attribute.Add(new AttributeProto
+            {
+                Name = "then_branch",
+                Type = AttributeProto.Types.AttributeType.Graph,
+                G = ByteString.CopyFrom(inner)
+            });
             inner = nested.ToByteArray();
         }
         node.OpType = "If";

@@ -127,7 +127,8 @@ public class TorchNetworkTests
 }
 
 /// <summary>A network of PyTorch's.</summary>
-internal sealed record GoldenNetwork(byte[] File, ImportedNetwork Network, int Sequences, float[] AllReadings, float[] AllOutputs)
+internal sealed record GoldenNetwork(
+    byte[] File, ImportedNetwork Network, int Sequences, float[] AllReadings, float[] AllOutputs)
 {
     public static GoldenNetwork Read(string name)
     {

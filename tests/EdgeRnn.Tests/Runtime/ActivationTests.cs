@@ -40,7 +40,8 @@ public sealed unsafe class ActivationTests
         for (int bits = 1; bits <= FixedPoint.MostCellFractionBits; bits++)
         {
             int fractionBits = bits;
-            short[] results = Run(x => FixedPoint.TanhOfCell(x, new(fractionBits)), x => FixedPoint.TanhOfCell(x, new(fractionBits)));
+            short[] results =
+                Run(x => FixedPoint.TanhOfCell(x, new(fractionBits)), x => FixedPoint.TanhOfCell(x, new(fractionBits)));
             AssertNear(results, Math.Tanh, 1 << bits);
             AssertMonotonic(results);
             AssertSymmetric(results, 0);
@@ -118,7 +119,8 @@ public sealed unsafe class ActivationTests
             if (MathF.Abs(value) < 30000)
             {
                 float unit = MathF.ScaleB(1, -bits);
-                Assert.Equal(expected * unit, FixedPoint.Round(new ScalarLane(value * unit), FixedPoint.Grid(bits)).Value);
+                Assert.Equal(
+                    expected * unit, FixedPoint.Round(new ScalarLane(value * unit), FixedPoint.Grid(bits)).Value);
             }
         }
     }

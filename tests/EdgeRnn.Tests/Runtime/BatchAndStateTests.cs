@@ -11,7 +11,8 @@ public sealed class BatchAndStateTests
     private const int Steps = 40;
 
     private static readonly string[] Nets =
-        ["lstm:33,dense:4", "gru:70,dense:4", "gru:9:reset-before,rnn:150,dense:7:relu,dense:4", "rnn:20:relu,lstm:40,dense:4"];
+        ["lstm:33,dense:4", "gru:70,dense:4", "gru:9:reset-before,rnn:150,dense:7:relu,dense:4",
+            "rnn:20:relu,lstm:40,dense:4"];
 
     [Fact]
     public void A_batch_gives_each_stream_the_bits_of_a_session_of_its_own()
@@ -98,7 +99,8 @@ public sealed class BatchAndStateTests
     {
         var batch = new RnnBatch(session, streams);
         var singles = Enumerable.Range(0, streams).Select(_ => session.Clone()).ToArray();
-        var readings = Enumerable.Range(0, streams).Select(s => RandomModels.Readings((ulong)s, session.Model, Steps)).ToArray();
+        var readings =
+            Enumerable.Range(0, streams).Select(s => RandomModels.Readings((ulong)s, session.Model, Steps)).ToArray();
         var together = new float[streams * 4];
         var alone = new float[4];
         for (int t = 0; t < Steps; t++)

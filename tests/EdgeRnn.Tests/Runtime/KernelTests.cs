@@ -18,7 +18,8 @@ public sealed class KernelTests
         {
             foreach (var precision in Enum.GetValues<Precision>())
             {
-                foreach (string cell in (string[])["rnn:{0}", "rnn:{0}:relu", "lstm:{0}", "gru:{0}", "gru:{0}:reset-before"])
+                foreach (string cell in (string[])["rnn:{0}", "rnn:{0}:relu", "lstm:{0}", "gru:{0}",
+                    "gru:{0}:reset-before"])
                 {
                     foreach (int units in (int[])[1, 7, 33, 100])
                         cases.Add(kernel.Name, precision, string.Format(null, cell, units) + ",dense:5");
@@ -46,7 +47,8 @@ public sealed class KernelTests
             for (int i = 0; i < expected.Length; i++)
             {
                 Assert.True(BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(found[i]),
-                    $"{kernel}, {precision}, {net}, seed {seed}: value {i} is {found[i]:R}, scalar gives {expected[i]:R}");
+                    $"{kernel}, {precision}, {net}, seed {seed}: value {i} is {found[i]:R}, scalar gives " +
+                        $"{expected[i]:R}");
             }
         }
     }

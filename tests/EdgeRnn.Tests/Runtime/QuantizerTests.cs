@@ -102,7 +102,8 @@ public sealed class QuantizerTests
     {
         var channels = Enumerable.Range(0, model.InputSize).Select(c => $"c{c}").ToArray();
         var sequences = Enumerable.Range(0, count)
-            .Select(i => new Sequence(RandomModels.Readings((ulong)i, model, steps), steps, i % model.Labels.Count)).ToArray();
+            .Select(i =>
+                new Sequence(RandomModels.Readings((ulong)i, model, steps), steps, i % model.Labels.Count)).ToArray();
         return new("random", channels, model.Labels, sequences);
     }
 }

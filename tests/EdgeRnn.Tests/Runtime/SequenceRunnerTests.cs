@@ -57,7 +57,8 @@ public sealed class SequenceRunnerTests
     [Fact]
     public void Every_kernel_gives_the_same_bits()
     {
-        string[] nets = ["lstm:33:bi,gru:20:reverse,dense:7:relu,dense:4", "gru:40:reset-before:bi,rnn:9:bi,dense:3", "rnn:70,dense:2"];
+        string[] nets = ["lstm:33:bi,gru:20:reverse,dense:7:relu,dense:4", "gru:40:reset-before:bi,rnn:9:bi,dense:3",
+            "rnn:70,dense:2"];
         foreach (string net in nets)
         {
             foreach (var pooling in Enum.GetValues<Pooling>())
@@ -71,13 +72,14 @@ public sealed class SequenceRunnerTests
         {
             foreach (var pooling in (Pooling[])[Pooling.Mean, Pooling.Max])
             {
-                AssertSameOnAllKernels(RandomModels.Create(9, precision, Inputs, "rnn:70:relu,gru:33,dense:5", window: Steps) with
-                {
-                    Pooling = pooling,
-                    OutputKind = OutputKind.Values,
-                    OutputMean = Tensor.FromFloats(5, 1, [1, -2, 300, 0, 0.1f]),
-                    OutputDeviation = Tensor.FromFloats(5, 1, [1, 2, 3e4f, 1e-3f, 7]),
-                });
+                AssertSameOnAllKernels(
+                    RandomModels.Create(9, precision, Inputs, "rnn:70:relu,gru:33,dense:5", window: Steps) with
+                    {
+                        Pooling = pooling,
+                        OutputKind = OutputKind.Values,
+                        OutputMean = Tensor.FromFloats(5, 1, [1, -2, 300, 0, 0.1f]),
+                        OutputDeviation = Tensor.FromFloats(5, 1, [1, 2, 3e4f, 1e-3f, 7]),
+                    });
             }
         }
     }
@@ -89,7 +91,8 @@ public sealed class SequenceRunnerTests
         {
             foreach (var pooling in Enum.GetValues<Pooling>())
             {
-                var model = RandomModels.Create(10, precision, Inputs, "lstm:9,gru:12,dense:6:relu,dense:4", window: Steps) with
+                var model = RandomModels.Create(
+                    10, precision, Inputs, "lstm:9,gru:12,dense:6:relu,dense:4", window: Steps) with
                 {
                     Pooling = pooling,
                 };
@@ -116,7 +119,9 @@ public sealed class SequenceRunnerTests
     [InlineData(Precision.Int8x16, Pooling.Max)]
     public void Pooled_windows_stream_save_and_batch_as_they_evaluate(Precision precision, Pooling pooling)
     {
-        var model = RandomModels.Create(12, precision, Inputs, "gru:9,dense:4", window: 10, hop: 3) with { Pooling = pooling };
+        var model = RandomModels.Create(
+            12, precision, Inputs, "gru:9,dense:4", window: 10, hop: 3) with
+        { Pooling = pooling };
         float[] readings = RandomModels.Readings(13, model, 40);
         var stream = new StreamClassifier(new RnnSession(model));
         var runner = new SequenceRunner(model);
@@ -183,7 +188,8 @@ public sealed class SequenceRunnerTests
     public void A_session_of_a_model_that_reads_backwards_is_refused_with_the_way_out()
     {
         var model = RandomModels.Create(16, Precision.Float32, Inputs, "gru:4,lstm:5:bi,dense:2");
-        const string sentence = "layer 2 is bidirectional: it needs the whole sequence; evaluate it with edgernn evaluate, " +
+        const string sentence =
+            "layer 2 is bidirectional: it needs the whole sequence; evaluate it with edgernn evaluate, " +
             "or train a forward layer to stream it";
         Assert.Equal(sentence, Assert.Throws<NotSupportedException>(() => new RnnSession(model)).Message);
         string path = Path.GetTempFileName();
@@ -209,7 +215,8 @@ public sealed class SequenceRunnerTests
             float[] outputs = new float[runner.OutputsOf(Steps) * model.Labels.Count];
             runner.Run(readings, outputs);
             expected ??= outputs;
-            Assert.True(expected.AsSpan().SequenceEqual(outputs), $"{model.Layers[0].Kind}, {model.Pooling} on {kernel.Name}");
+            Assert.True(
+                expected.AsSpan().SequenceEqual(outputs), $"{model.Layers[0].Kind}, {model.Pooling} on {kernel.Name}");
         }
     }
 
@@ -223,7 +230,8 @@ public sealed class SequenceRunnerTests
     }
 
     /// <summary>One layer, whose outputs of each step a head of ones passes on.</summary>
-    private static RnnModel Model(string cell, string functions, float clip, bool peephole, bool initial, bool inputForget)
+    private static RnnModel Model(
+        string cell, string functions, float clip, bool peephole, bool initial, bool inputForget)
     {
         var model = RandomModels.Create(7, Precision.Float32, Inputs, $"{cell},dense:2");
         var layer = model.Layers[0];
@@ -286,8 +294,10 @@ public sealed class SequenceRunnerTests
         int[] order = layer.Kind switch { LayerKind.Lstm => LstmOrder, LayerKind.Gru => GruOrder, _ => [0] };
         var graph = new OnnxGraph("cell");
         string x = graph.Input("x", Steps, 1, Inputs);
-        string w = graph.Constant<float>("w", Gates(layer.WeightIh, directions, order), directions, order.Length * Units, Inputs);
-        string r = graph.Constant<float>("r", Gates(layer.WeightHh!, directions, order), directions, order.Length * Units, Units);
+        string w = graph.Constant<float>(
+            "w", Gates(layer.WeightIh, directions, order), directions, order.Length * Units, Inputs);
+        string r = graph.Constant<float>(
+            "r", Gates(layer.WeightHh!, directions, order), directions, order.Length * Units, Units);
         float[] bih = Gates(layer.BiasIh, directions, order), bhh = Gates(layer.BiasHh!, directions, order);
         int half = bih.Length / directions;
         float[] both = [.. Enumerable.Range(0, directions).SelectMany(d =>
@@ -349,7 +359,8 @@ public sealed class SequenceRunnerTests
         for (int d = 0; d < directions; d++)
         {
             for (int g = 0; g < order.Length; g++)
-                tensor.Floats.Slice((d * order.Length + order[g]) * block, block).CopyTo(ordered.AsSpan((d * order.Length + g) * block));
+                tensor.Floats.Slice((d * order.Length + order[g]) * block, block).CopyTo(
+                    ordered.AsSpan((d * order.Length + g) * block));
         }
         return ordered;
     }

@@ -53,7 +53,8 @@ public sealed class SessionTests
     {
         foreach (var kernel in Kernel.Available)
         {
-            var model = RandomModels.Create(3, precision, Inputs, "lstm:20,gru:9,gru:5:reset-before,rnn:8,dense:11:relu,dense:4");
+            var model = RandomModels.Create(
+                3, precision, Inputs, "lstm:20,gru:9,gru:5:reset-before,rnn:8,dense:11:relu,dense:4");
             var session = new RnnSession(model, kernel);
             float[] readings = RandomModels.Readings(4, model, 1);
             var scores = new float[4];
@@ -148,8 +149,10 @@ public sealed class SessionTests
     public void Lengths_that_are_not_the_models_are_named()
     {
         var session = new RnnSession(RandomModels.Create(11, Precision.Int8, Inputs, "rnn:4,dense:2"));
-        Assert.Contains("4 values, the model needs 3", Assert.Throws<ArgumentException>(() => session.Advance(new float[4])).Message);
-        Assert.Contains("3 values, the model needs 2", Assert.Throws<ArgumentException>(() => session.Score(new float[3])).Message);
+        Assert.Contains("4 values, the model needs 3",
+            Assert.Throws<ArgumentException>(() => session.Advance(new float[4])).Message);
+        Assert.Contains(
+            "3 values, the model needs 2", Assert.Throws<ArgumentException>(() => session.Score(new float[3])).Message);
     }
 
     private static long AllocatedBy(Action action)
@@ -208,7 +211,8 @@ public sealed class SessionTests
     private static double[] Affine(Tensor weight, Tensor bias, double[] x) =>
     [
         .. Enumerable.Range(0, weight.Rows).Select(r =>
-            bias.Floats[r] + Enumerable.Range(0, weight.Columns).Sum(k => weight.Floats[r * weight.Columns + k] * x[k])),
+            bias.Floats[r] + Enumerable.Range(0, weight.Columns).Sum(
+                k => weight.Floats[r * weight.Columns + k] * x[k])),
     ];
 
     private static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));

@@ -119,7 +119,8 @@ public unsafe class GemmTests
             {
                 var v = Lanes.Load<T>(x.Pointer + i, Count - i);
                 var gates = Activations.Sigmoid(v) / (T.All(1.5f) - Activations.Tanh(v));
-                Lanes.Store(y.Pointer + i, T.Min(T.FusedMultiplyAdd(gates, v, Activations.Exp(v)), T.All(9f)) + v * v, Count - i);
+                Lanes.Store(y.Pointer + i, T.Min(T.FusedMultiplyAdd(gates, v, Activations.Exp(v)), T.All(9f)) + v * v,
+                    Count - i);
             }
 
             Assert.Equal(0f, y.Span[Count]);

@@ -66,10 +66,11 @@ public class LayerGradientTests
             StepLabels = Enumerable.Range(0, s.Steps).Select(_ => random.NextInt(4)).ToArray(),
             Targets = Enumerable.Range(0, 4 * s.Steps).Select(_ => (float)random.NextNormal()).ToArray(),
         });
-        var fixture = new TrainingFixture(specification, data with { EachStep = true, Sequences = [.. sequences] }, loss)
-        {
-            DropoutSeed = 3,
-        };
+        var fixture =
+            new TrainingFixture(specification, data with { EachStep = true, Sequences = [.. sequences] }, loss)
+            {
+                DropoutSeed = 3,
+            };
         fixture.Backward();
         Compare(fixture, fixture.Parameters, fixture.Gradient.ToArray(), index => Name(fixture, index));
     }

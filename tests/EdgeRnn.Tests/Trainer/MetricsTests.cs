@@ -32,7 +32,8 @@ public class MetricsTests
         Assert.Equal([61, 55, 66, 0, 68], classes.Select(c => c.Support));
         Assert.Equal([48, 84, 52, 66, 0], classes.Select(c => c.Predicted));
         var macro = Metrics.MacroMean(classes);
-        Equal([0.11213369963369964, 0.11650273224043714, 0.11128962791514571], [macro.Precision, macro.Recall, macro.F1]);
+        Equal([0.11213369963369964, 0.11650273224043714, 0.11128962791514571],
+            [macro.Precision, macro.Recall, macro.F1]);
         var weighted = Metrics.WeightedMean(classes);
         Equal([0.13838553113553115, 0.14, 0.135671895013922], [weighted.Precision, weighted.Recall, weighted.F1]);
     }

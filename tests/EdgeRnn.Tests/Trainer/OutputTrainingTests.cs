@@ -55,7 +55,8 @@ public sealed class OutputTrainingTests
             double variance = targets.Average(t => (t - targets.Average()) * (t - targets.Average()));
             Assert.Equal(Math.Sqrt(errors.Average(e => e * e)), evaluation.Errors[k].Rmse, 1e-9);
             Assert.Equal(errors.Average(Math.Abs), evaluation.Errors[k].Mae, 1e-9);
-            Assert.Equal(1 - errors.Average(e => e * e) / variance, evaluation.Errors[k].R2, 1e-9 * Math.Abs(evaluation.Errors[k].R2) + 1e-9);
+            Assert.Equal(1 - errors.Average(e => e * e) / variance, evaluation.Errors[k].R2,
+                1e-9 * Math.Abs(evaluation.Errors[k].R2) + 1e-9);
         }
     }
 
@@ -75,11 +76,13 @@ public sealed class OutputTrainingTests
             Layers = [model.Layers[0], head with { WeightIh = Tensor.FromFloats(2, 12, weights) }],
         };
         var outputs = Evaluator.Evaluate(scaled, data, keepPredictions: true).Predictions;
-        var quantized = Evaluator.Evaluate(Calibration.Quantize(scaled, data, precision), data, keepPredictions: true).Predictions;
+        var quantized =
+            Evaluator.Evaluate(Calibration.Quantize(scaled, data, precision), data, keepPredictions: true).Predictions;
         for (int k = 0; k < 2; k++)
         {
             float spread = outputs.Max(p => p.Scores[k]) - outputs.Min(p => p.Scores[k]);
-            Assert.All(outputs.Zip(quantized), pair => Assert.Equal(pair.First.Scores[k], pair.Second.Scores[k], 0.06f * spread));
+            Assert.All(outputs.Zip(quantized), pair =>
+                Assert.Equal(pair.First.Scores[k], pair.Second.Scores[k], 0.06f * spread));
         }
     }
 
@@ -177,7 +180,8 @@ public sealed class OutputTrainingTests
     {
         var network = Network.Parse(net, 1);
         var thrown = Assert.Throws<UserException>(() => network.Fit(
-            FlipFlop(1, 4, 9), new() { Epochs = 1, Truncate = 3 }, cancellation: TestContext.Current.CancellationToken));
+            FlipFlop(1, 4, 9), new() { Epochs = 1, Truncate = 3 },
+                cancellation: TestContext.Current.CancellationToken));
         Assert.Contains(sentence, thrown.Message);
     }
 

@@ -47,7 +47,8 @@ public partial class ReportPageTests
         Assert.DoesNotContain("@import", text, StringComparison.Ordinal);
         Assert.DoesNotContain("url(", text, StringComparison.Ordinal);
         foreach (var link in page.Descendants().Attributes().Where(a => a.Name.LocalName is "href" or "src"))
-            Assert.True(link.Value.StartsWith('#') || link.Value.StartsWith("data:image/png", StringComparison.Ordinal), link.Value);
+            Assert.True(link.Value.StartsWith('#')
+                || link.Value.StartsWith("data:image/png", StringComparison.Ordinal), link.Value);
     }
 
     [Fact]
@@ -60,7 +61,8 @@ public partial class ReportPageTests
         // A browser shows the name as it is, but for the character that no page can hold.
         string shown = Hostile.Replace('\0', '\uFFFD');
         Assert.Contains(shown, page.Descendants("th").Select(e => e.Value));
-        Assert.Contains(page.Descendants("svg"), svg => svg.Attribute("aria-label")!.Value.Contains("<script>", StringComparison.Ordinal));
+        Assert.Contains(page.Descendants("svg"), svg =>
+            svg.Attribute("aria-label")!.Value.Contains("<script>", StringComparison.Ordinal));
         Assert.Contains(shown, page.Descendants("h1").Select(e => e.Value));
     }
 
@@ -70,14 +72,16 @@ public partial class ReportPageTests
         var page = Parse(ReportPage.Write(Report(4, 3)));
         Assert.Equal("en", page.Attribute("lang")!.Value);
         Assert.Single(page.Descendants("h1"));
-        Assert.All(page.Descendants("section"), s => Assert.Equal(s.Attribute("id")!.Value + "-h", s.Attribute("aria-labelledby")!.Value));
+        Assert.All(page.Descendants("section"), s =>
+            Assert.Equal(s.Attribute("id")!.Value + "-h", s.Attribute("aria-labelledby")!.Value));
         Assert.All(page.Descendants("svg"), s => Assert.NotEmpty(s.Attribute("aria-label")!.Value));
         Assert.All(page.Descendants("svg"), s => Assert.Equal("img", s.Attribute("role")!.Value));
         Assert.All(page.Descendants("th"), th => Assert.NotNull(th.Attribute("scope")));
         Assert.All(page.Descendants("table"), table => Assert.NotNull(table.Element("caption")));
         string[] ids = [.. page.Descendants().Attributes("id").Select(a => a.Value)];
         Assert.Equal(ids.Distinct(), ids);
-        Assert.All(page.Descendants("nav").Descendants("a"), a => Assert.Contains(a.Attribute("href")!.Value[1..], ids));
+        Assert.All(page.Descendants("nav").Descendants("a"), a =>
+            Assert.Contains(a.Attribute("href")!.Value[1..], ids));
     }
 
     /// <summary>Colours are classes of the style sheet, which has them for light and for dark.</summary>
@@ -103,12 +107,14 @@ public partial class ReportPageTests
         var report = Report(3, 2);
         var page = Parse(ReportPage.Write(report));
         var evaluation = report.Shown.Float;
-        string[] counts = [.. Section(page, "confusion").Descendants("table").First().Element("tbody")!.Descendants("td").Select(e => e.Value)];
+        string[] counts = [.. Section(page, "confusion").Descendants("table").First().Element("tbody")!.Descendants(
+            "td").Select(e => e.Value)];
         Assert.Equal(evaluation.Confusion.Cast<int>().Select(c => $"{c}"), counts);
         Assert.Contains($"{100 * evaluation.Accuracy:0.00}\u00A0%", page.Descendants("dd").Select(e => e.Value));
         // The mistake that the network was surest of comes first.
         var worst = evaluation.Predictions.Where(p => p.Predicted != p.Label).MaxBy(p => p.Scores[p.Predicted])!;
-        Assert.Contains($"score {worst.Scores[worst.Predicted]:0.000}", Section(page, "mistakes").Descendants("figcaption").First().Value, StringComparison.Ordinal);
+        Assert.Contains($"score {worst.Scores[worst.Predicted]:0.000}",
+            Section(page, "mistakes").Descendants("figcaption").First().Value, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -170,7 +176,8 @@ public partial class ReportPageTests
         var summary = ModelSummary.Of(model, data);
         EpochResult[] epochs =
         [
-            new(1, 1.5, 0.4, 1.6, 0.3, 1, 100) { LearningRate = 1e-3f }, new(2, 1.1, 0.6, 1.2, 0.5, 1, 100) { LearningRate = 5e-4f },
+            new(1, 1.5, 0.4, 1.6, 0.3, 1, 100) { LearningRate = 1e-3f },
+                new(2, 1.1, 0.6, 1.2, 0.5, 1, 100) { LearningRate = 5e-4f },
         ];
         return new()
         {
@@ -188,7 +195,8 @@ public partial class ReportPageTests
     {
         var random = new Random(classes);
         var sequences = Enumerable.Range(0, 3 * classes).Select(i => new Sequence(
-            Enumerable.Range(0, 9 * channels).Select(_ => random.NextSingle()).ToArray(), 9, i % classes, $"{name} {i}"));
+            Enumerable.Range(0, 9 * channels).Select(_ => random.NextSingle()).ToArray(), 9, i % classes,
+                $"{name} {i}"));
         string[] labels = [.. Enumerable.Range(0, classes).Select(i => i == 0 ? name : $"{name} {i}")];
         string[] names = [.. Enumerable.Range(0, channels).Select(i => $"{name} channel {i}")];
         return new(name, names, labels, [.. sequences]);

@@ -15,7 +15,8 @@ public class TorchOutputTests
     // PyTorch computed in double precision; a handful of single-precision operations a step stay within this of it.
     private const float Tolerance = 3e-6f;
 
-    private static readonly JsonElement Golden = JsonDocument.Parse(Repository.Golden("torch-outputs.json")).RootElement;
+    private static readonly JsonElement Golden =
+        JsonDocument.Parse(Repository.Golden("torch-outputs.json")).RootElement;
 
     public static TheoryData<string> Nets =>
         [.. Golden.EnumerateArray().Select(entry => entry.GetProperty("net").GetString()!)];
@@ -69,7 +70,9 @@ public class TorchOutputTests
             row += rows;
         }
 
-        var data = new SequenceDataset("torch", ["0", "1", "2"], ["a", "b", "c", "d"], sequences) { EachStep = eachStep };
+        var data = new SequenceDataset(
+            "torch", ["0", "1", "2"], ["a", "b", "c", "d"], sequences)
+        { EachStep = eachStep };
         var loss = golden.GetProperty("loss_kind").GetString() switch
         {
             "mse" => LossKind.Mse,

@@ -26,7 +26,8 @@ internal sealed unsafe class TrainingFixture
         _gradient = new(Network.ParameterCount);
         _inputGradient = new((long)rows * data.Channels.Count);
         Load = excerpt => Pass.Batch.Load(
-            data, [.. Enumerable.Range(0, data.Count)], Identity3, excerpt: excerpt, targets: Normalisation.None(values));
+            data, [.. Enumerable.Range(0, data.Count)], Identity3, excerpt: excerpt,
+                targets: Normalisation.None(values));
         Load(Excerpt.Whole);
     }
 
@@ -69,7 +70,9 @@ internal sealed unsafe class TrainingFixture
             packed.Pack(Network.Parameters.Pointer);
         Pass.Forward(DropoutSeed is { } seed ? new TrainerRandom(seed) : null);
         int count = Pass.Batch.OutputRows;
-        return (_loss == LossKind.CrossEntropy ? Pass.CrossEntropy(1f / count).Loss : Pass.Values(_loss, 1f / count)) / count;
+        return (_loss == LossKind.CrossEntropy
+            ? Pass.CrossEntropy(1f / count).Loss
+            : Pass.Values(_loss, 1f / count)) / count;
     }
 
     public void Backward()

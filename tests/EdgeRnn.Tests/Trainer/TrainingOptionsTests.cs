@@ -48,7 +48,9 @@ public class TrainingOptionsTests
     public void Balanced_classes_count_every_step_that_has_one()
     {
         var sequence = new Sequence(new float[5], 5, 1) { StepLabels = new[] { 0, 0, 0, 0, 1 } };
-        var data = new SequenceDataset("steps", ["x"], ["rest", "move", "none"], [sequence, sequence]) { EachStep = true };
+        var data = new SequenceDataset(
+            "steps", ["x"], ["rest", "move", "none"], [sequence, sequence])
+        { EachStep = true };
         // 10 steps: 8 of one class, 2 of the other.
         Assert.Equal([10 / 16f, 10 / 4f, 1f], ClassWeights.Balanced.For(data));
     }
@@ -68,7 +70,8 @@ public class TrainingOptionsTests
     {
         var options = Plain with { ClassWeights = ClassWeights.Parse("up=2") };
         var e = Assert.Throws<UserException>(() => Train(TrainingTests.Pulses(20, 1), options));
-        Assert.Equal("There is a weight for the class 'up', which pulses has not; its classes are left, right.", e.Message);
+        Assert.Equal(
+            "There is a weight for the class 'up', which pulses has not; its classes are left, right.", e.Message);
     }
 
     [Theory]

@@ -258,6 +258,7 @@ public class TrainingTests
     {
         public override string Name => "explosion";
 
-        public override float Factor(double epoch, int epochs, IReadOnlyList<double> losses) => epoch < CalmEpochs ? 1f : 1e33f;
+        public override float Factor(double epoch, int epochs, IReadOnlyList<double> losses) =>
+            epoch < CalmEpochs ? 1f : 1e33f;
     }
 }

@@ -17,7 +17,8 @@ public static class SuiteBenchmark
     /// <param name="names">The models, such as <c>AC</c>.</param>
     /// <param name="progress">Told before each model.</param>
     /// <param name="cancellation">Asks to stop.</param>
-    public static SuiteResult Run(int steps, string names, Action<string> progress, CancellationToken cancellation = default)
+    public static SuiteResult Run(
+        int steps, string names, Action<string> progress, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(progress);
@@ -32,7 +33,8 @@ public static class SuiteBenchmark
         }
         return new(
             Processor.Name, KernelName(), Versions(), steps, clockNs,
-            "median: of blocks of 100 steps; p99, p999, max: of single steps less clock_ns; sessions take turns of 1,000 steps",
+            "median: of blocks of 100 steps; p99, p999, max: of single steps less clock_ns; sessions take turns of " +
+                "1,000 steps",
             results);
     }
 
@@ -65,7 +67,8 @@ public static class SuiteBenchmark
         float[] readings = suite.Readings();
         using var peerFloat = new OnnxPeer(OnnxStep.Write(float32), readings);
         using var peerInt8 = HasPeer(int8) ? new OnnxPeer(OnnxStep.Write(int8), readings) : null;
-        SessionContestant ours = new(int8, readings), oursFloat = new(float32, readings), oursInt8x16 = new(int8x16, readings);
+        SessionContestant ours =
+            new(int8, readings), oursFloat = new(float32, readings), oursInt8x16 = new(int8x16, readings);
         var scores = Compare(oursFloat, peerFloat, peerInt8, ours, oursInt8x16);
 
         int bare = measurement.Add(new BareProducts(int8));
@@ -80,7 +83,8 @@ public static class SuiteBenchmark
         bool int8Best = peerInt8Us?.Median < peerFloatUs.Median;
         var best = int8Best ? peerInt8Us! : peerFloatUs;
         long multiplyAdds = SuiteModel.MultiplyAdds(int8);
-        double rate = multiplyAdds / (us.Median * 1e3), bareRate = multiplyAdds / (measurement.TimesOf(bare).Median * 1e3);
+        double rate =
+            multiplyAdds / (us.Median * 1e3), bareRate = multiplyAdds / (measurement.TimesOf(bare).Median * 1e3);
         return new(
             suite.Name, $"{suite.Inputs}->{suite.Net}", multiplyAdds,
             us, best, int8Best ? "int8" : "float32", Ratio(best, us), suite.Target,
@@ -93,7 +97,8 @@ public static class SuiteBenchmark
     private static double Ratio(StepTimes peer, StepTimes ours) => Math.Round(peer.Median / ours.Median, 3);
 
     private static ScoreDifferences Compare(
-        SessionContestant reference, OnnxPeer peerFloat, OnnxPeer? peerInt8, SessionContestant int8, SessionContestant int8x16)
+        SessionContestant reference, OnnxPeer peerFloat, OnnxPeer? peerInt8, SessionContestant int8,
+            SessionContestant int8x16)
     {
         double[] largest = new double[4];
         for (int t = 0; t < ComparedSteps; t++)

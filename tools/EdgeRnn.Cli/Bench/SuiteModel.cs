@@ -61,7 +61,8 @@ public sealed record SuiteModel(
             "seeded readings",
             [.. Enumerable.Range(0, Inputs).Select(c => $"{c}")],
             [.. Enumerable.Range(0, network.OutputSize).Select(c => $"class-{c}")],
-            [.. Enumerable.Range(2, CalibrationSequences).Select(seed => new Sequence(Readings(seed), ReadingSteps, 0))]);
+            [.. Enumerable.Range(2, CalibrationSequences).Select(
+                seed => new Sequence(Readings(seed), ReadingSteps, 0))]);
         var model = network.ToModel(data, StreamMode.Continuous);
         return precision == Precision.Float32 ? model : Calibration.Quantize(model, data, precision);
     }

@@ -43,7 +43,8 @@ public sealed record ScoreDifferences(
     /// Whether the float sessions and EdgeRnn's integers are within tolerance. ONNX Runtime's integers are reported but
     /// cannot fail a run: without VNNI its int8 product saturates.
     /// </summary>
-    public bool Agree => OnnxruntimeFloat32 <= FloatTolerance && Int8 <= IntegerTolerance && Int8x16 <= IntegerTolerance;
+    public bool Agree =>
+        OnnxruntimeFloat32 <= FloatTolerance && Int8 <= IntegerTolerance && Int8x16 <= IntegerTolerance;
 }
 
 /// <summary>One model of the suite.</summary>

@@ -18,7 +18,8 @@ internal sealed class SuiteVerb
     public const string Torch = "torch";
 
     private const string OnnxRuntime = "onnxruntime";
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json =
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private static readonly JsonSerializerOptions Indented = new(Json)
     {
@@ -26,7 +27,8 @@ internal sealed class SuiteVerb
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private readonly Option<bool> _suite = new("--suite") { Description = "Time the six models of the suite instead of one of yours." };
+    private readonly Option<bool> _suite =
+        new("--suite") { Description = "Time the six models of the suite instead of one of yours." };
     private readonly Option<string> _names = SharedOptions.Named(
         "--only", "NAMES", "Some models of the suite.", "ABCDEF", SuiteModel.Select);
 
@@ -94,6 +96,7 @@ internal sealed class SuiteVerb
     {
         string json = JsonSerializer.Serialize(result, Indented);
         AtomicFile.Write(Path.Combine(folder, "suite.json"), Encoding.UTF8.GetBytes($"{json}\n"), overwrite: true);
-        AtomicFile.Write(Path.Combine(folder, "suite.md"), Encoding.UTF8.GetBytes($"```\n{table}\n```\n"), overwrite: true);
+        AtomicFile.Write(
+            Path.Combine(folder, "suite.md"), Encoding.UTF8.GetBytes($"```\n{table}\n```\n"), overwrite: true);
     }
 }

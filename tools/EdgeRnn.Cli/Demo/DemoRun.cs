@@ -53,7 +53,8 @@ internal sealed record DemoFigures
 
 /// <summary>The whole chain on <c>synthetic:motion</c>: train, quantize, and stream to the board's program.</summary>
 internal sealed class DemoRun(
-    Terminal terminal, bool isShort, int seed, string folder, bool keepsFiles, bool force, CancellationToken cancellation)
+    Terminal terminal, bool isShort, int seed, string folder, bool keepsFiles, bool force,
+        CancellationToken cancellation)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CompilerPause = TimeSpan.FromMilliseconds(150);

@@ -139,7 +139,8 @@ internal sealed class LineRecorder : IDisposable
                 _start += consumed;
             else if (!Fill() || Stopwatch.GetElapsedTime(begun) > Patience)
                 throw new UserException(
-                    $"No descriptor came from {_port.Name}; check --baud, or give --input text if it prints its readings.");
+                    $"No descriptor came from {_port.Name}; check --baud, or give --input text if it prints its " +
+                        "readings.");
         }
     }
 

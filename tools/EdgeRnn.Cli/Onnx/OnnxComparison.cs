@@ -39,7 +39,8 @@ internal sealed record OnnxComparison(
             float[] expected = reference.Run(sequence.Values.Span);
             long end = Stopwatch.GetTimestamp();
             Scores(expected, labels, model.OutputKind, network.Result);
-            (steps, ticks, ticksOfGraph) = (steps + sequence.Steps, ticks + between - start, ticksOfGraph + end - between);
+            (steps, ticks, ticksOfGraph) = (steps + sequence.Steps, ticks + between - start,
+                ticksOfGraph + end - between);
             for (int k = 0; k < found.Length; k++)
             {
                 double difference = Math.Abs((double)found[k] - expected[k]);
@@ -54,7 +55,8 @@ internal sealed record OnnxComparison(
 
         double us = 1e6 / Stopwatch.Frequency / steps;
         return new(
-            outputs, agreeing, largest, sum / ((double)outputs * labels), (correct, correctInGraph), (ticks * us, ticksOfGraph * us));
+            outputs, agreeing, largest, sum / ((double)outputs * labels), (correct, correctInGraph),
+                (ticks * us, ticksOfGraph * us));
     }
 
     // The compiler's last word on a method comes some 100 ms after it was found to be used much.
@@ -76,20 +78,25 @@ internal sealed record OnnxComparison(
         if ((inputs, outputs) != (model.InputSize, model.Labels.Count))
         {
             throw new UserException(
-                $"The graph has {inputs} channels and {outputs} outputs, expected the {model.InputSize} and {model.Labels.Count} of the "
+                $"The graph has {inputs} channels and {outputs} outputs, expected the {model.InputSize} and " +
+                    $"{model.Labels.Count} of the "
                 + "model; name files of the same network.");
         }
         if (model.OutputKind == OutputKind.Values && network.Result != OnnxResult.Values)
-            throw new UserException("The graph gives scores of classes, expected values as the model does; name files of the same network.");
+            throw new UserException("The graph gives scores of classes, expected values as the model does; name " +
+                "files of the same network.");
         if (network.Steps > 0 && data.Sequences.Any(sequence => sequence.Steps != network.Steps))
         {
             throw new UserException(
-                $"{data.Name} has sequences of other lengths than the {network.Steps} steps that the graph was exported for; cut them "
+                $"{data.Name} has sequences of other lengths than the {network.Steps} steps that the graph was " +
+                    "exported for; cut them "
                 + $"with window={network.Steps}, or export the graph with a free number of steps.");
         }
         bool isPooled = model.Pooling is Pooling.Mean or Pooling.Max;
-        if (network.Computed.Pooling == Pooling.EachStep && (isPooled || model.IsOffline && model.Pooling != Pooling.EachStep))
-            throw new UserException("The graph has a result each step, the model one for a whole sequence; name files of the same network.");
+        if (network.Computed.Pooling == Pooling.EachStep
+            && (isPooled || model.IsOffline && model.Pooling != Pooling.EachStep))
+            throw new UserException("The graph has a result each step, the model one for a whole sequence; name " +
+                "files of the same network.");
     }
 
     private static RnnModel WithOutputsOf(RnnModel model, ImportedNetwork network) =>

@@ -47,7 +47,8 @@ internal sealed class OnnxReference : IDisposable
             for (int b = 0; b < batch; b++)
                 readings.Slice(i * block, block).CopyTo(input.AsSpan((i * batch + b) * block));
         }
-        long[] shape = [.. _network.Axes.Select(axis => axis switch { 'b' => batch, 't' => steps, 'c' => (long)_network.Channels, _ => 1 })];
+        long[] shape = [.. _network.Axes.Select(
+            axis => axis switch { 'b' => batch, 't' => steps, 'c' => (long)_network.Channels, _ => 1 })];
         var values = new List<OrtValue> { OrtValue.CreateTensorValueFromMemory(input, shape) };
         foreach (var start in _network.Starts)
             values.Add(OrtValue.CreateTensorValueFromMemory(start.Values, [.. start.Shape.Select(size => (long)size)]));
@@ -86,5 +87,6 @@ internal sealed class OnnxReference : IDisposable
     }
 
     private static UserException Refused(OnnxRuntimeException e) => new(
-        $"ONNX Runtime cannot run the graph ({e.Message.Split('\n')[0].Trim()}); import with --no-verify to do without its judgement.", e);
+        $"ONNX Runtime cannot run the graph ({e.Message.Split('\n')[0].Trim()}); import with --no-verify to do " +
+            "without its judgement.", e);
 }

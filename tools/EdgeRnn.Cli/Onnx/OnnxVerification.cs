@@ -29,7 +29,8 @@ internal static class OnnxVerification
             float[] found = new float[runner.OutputsOf(steps) * network.Model.Labels.Count];
             runner.Run(readings, found);
             if (expected.Length != found.Length)
-                throw new UserException($"ONNX Runtime gives {expected.Length} numbers for {steps} steps where the import gives {found.Length}.");
+                throw new UserException($"ONNX Runtime gives {expected.Length} numbers for {steps} steps where the " +
+                    $"import gives {found.Length}.");
             for (int i = 0; i < found.Length; i++)
             {
                 double y = network.Result == OnnxResult.LogSoftmax ? Math.Exp(expected[i]) : expected[i];
@@ -40,7 +41,8 @@ internal static class OnnxVerification
         return largest <= Tolerance
             ? largest
             : throw new UserException(
-                $"The network differs from ONNX Runtime by {Figures.Short(largest)}, expected at most {Figures.Short(Tolerance)}; "
+                $"The network differs from ONNX Runtime by {Figures.Short(largest)}, expected at most " +
+                    $"{Figures.Short(Tolerance)}; "
                 + "nothing was written (--no-verify writes it nevertheless).");
     }
 
@@ -67,7 +69,8 @@ internal static class OnnxVerification
         for (int i = 0; i < readings.Length; i++)
         {
             int channel = i % model.InputSize;
-            double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+            double normal =
+                Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
             readings[i] = model.Mean.Floats[channel] + model.Deviation.Floats[channel] * (float)normal;
         }
         return readings;

@@ -43,7 +43,8 @@ internal sealed class SweepGrid
         foreach (var key in keys)
         {
             if (!NetworkKeys.Contains(key.Name) && !known.Contains(key.Name))
-                throw new UsageException($"--grid: '{key.Name}' is not known; use cell, hidden, layers, {string.Join(", ", known)}.");
+                throw new UsageException(
+                    $"--grid: '{key.Name}' is not known; use cell, hidden, layers, {string.Join(", ", known)}.");
         }
 
         if (keys.Select(k => k.Name).Distinct().Count() < keys.Count)
@@ -60,7 +61,8 @@ internal sealed class SweepGrid
     {
         IEnumerable<IReadOnlyList<(string, string)>> points = [[]];
         foreach (var key in _keys)
-            points = points.SelectMany(point => key.Values.Select(value => (IReadOnlyList<(string, string)>)[.. point, (key.Name, value)]));
+            points = points.SelectMany(
+                point => key.Values.Select(value => (IReadOnlyList<(string, string)>)[.. point, (key.Name, value)]));
         return points;
     }
 
@@ -83,7 +85,8 @@ internal sealed class SweepGrid
         string Value(string key, string otherwise) => point.FirstOrDefault(p => p.Name == key).Value ?? otherwise;
         string layers = Value("layers", "1"), cell = Value("cell", "lstm"), hidden = Value("hidden", "64");
         if (!int.TryParse(layers, out int count) || count is < 1 or >= RnnModel.MaxLayers)
-            throw new UsageException($"--grid: layers is '{layers}', expected a whole number from 1 to {RnnModel.MaxLayers - 1}.");
+            throw new UsageException(
+                $"--grid: layers is '{layers}', expected a whole number from 1 to {RnnModel.MaxLayers - 1}.");
         // A cell's own options come after its units: gru:32:reset-before.
         string[] parts = cell.Split(':', 2);
         string layer = $"{parts[0]}:{hidden}{(parts.Length > 1 ? ":" + parts[1] : "")}";

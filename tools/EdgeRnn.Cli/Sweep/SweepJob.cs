@@ -33,10 +33,13 @@ internal sealed class SweepJob
     {
         get
         {
-            string? Value(string name) => Fixed.Where(f => f.Name == name).Select(f => f.Values.FirstOrDefault() ?? "").FirstOrDefault();
+            string? Value(string name) =>
+                Fixed.Where(f => f.Name == name).Select(f => f.Values.FirstOrDefault() ?? "").FirstOrDefault();
             if (Value("--folds") is { } folds)
                 return $"{folds} folds";
-            return Value("--leave-one-group-out") is not null ? "leaving one group out" : $"validation ({Value("--validation")})";
+            return Value("--leave-one-group-out") is not null
+                ? "leaving one group out"
+                : $"validation ({Value("--validation")})";
         }
     }
 
@@ -47,7 +50,8 @@ internal sealed class SweepJob
         using var folderLock = Lock(folder);
         var open = runs.Where(run => !run.IsDone()).ToList();
         string done = open.Count < runs.Count ? $", {runs.Count - open.Count} of them done" : "";
-        terminal.Say($"{runs.Count / Seeds} choices × {Seeds} seeds: {runs.Count} runs{done}; {Math.Min(Jobs, runs.Count)} at a time");
+        terminal.Say($"{runs.Count / Seeds} choices × {Seeds} seeds: {runs.Count} runs{done}; " +
+            $"{Math.Min(Jobs, runs.Count)} at a time");
         var models = Untrained(runs);
         using (StepTimer.WarmUp(models))
             await RunAll(open, runs.Count, terminal, cancellation);
@@ -112,7 +116,8 @@ internal sealed class SweepJob
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UserException(
-                $"'{folder}' cannot be used: {e.Message.TrimEnd('.')}; wait for the sweep that works there, or name another folder.", e);
+                $"'{folder}' cannot be used: {e.Message.TrimEnd('.')}; wait for the sweep that works there, or name " +
+                    "another folder.", e);
         }
     }
 
@@ -128,7 +133,8 @@ internal sealed class SweepJob
             if (cancellation.IsCancellationRequested)
                 return;
             string choice = string.Join(' ', run.Point.Select(p => $"{p.Name}={p.Value}"));
-            string outcome = run.Failure ?? $"accuracy {Figures.Percent(Accuracy(run.Result!, "int8_") ?? Accuracy(run.Result!, ""))}";
+            string outcome = run.Failure
+                ?? $"accuracy {Figures.Percent(Accuracy(run.Result!, "int8_") ?? Accuracy(run.Result!, ""))}";
             lock (open)
                 terminal.Say($"{++done}/{all}  {choice}  seed {run.Seed}  {outcome}");
         });
@@ -149,7 +155,8 @@ internal sealed class SweepJob
         Data = Data.Name,
         ChosenBy = ChosenBy,
         Seeds = Seeds,
-        Fixed = [.. Fixed.Select(f => (f.Name.TrimStart('-'), f.Values.Length == 0 ? "yes" : string.Join(' ', f.Values)))],
+        Fixed = [.. Fixed.Select(
+            f => (f.Name.TrimStart('-'), f.Values.Length == 0 ? "yes" : string.Join(' ', f.Values)))],
         Rows = SweepReport.Ranked(runs.Chunk(Seeds).Zip(times, Row)),
         ToolVersion = CommandLine.Version,
     };
@@ -186,7 +193,8 @@ internal sealed class SweepJob
             ["report"] = page,
             ["picture"] = picture,
         };
-        AtomicFile.Write(Path.Combine(folder, "sweep.json"), Encoding.UTF8.GetBytes(json.ToJsonString() + "\n"), overwrite: true);
+        AtomicFile.Write(
+            Path.Combine(folder, "sweep.json"), Encoding.UTF8.GetBytes(json.ToJsonString() + "\n"), overwrite: true);
         return json;
     }
 
@@ -220,7 +228,9 @@ internal sealed class SweepJob
             var (mean, deviation) = row.Accuracies.Count > 0 ? row.Accuracy : default;
             table.AddRow(
                 new Text($"{i + 1}"), new Text(row.Name),
-                new Text(row.Accuracies.Count == 0 ? "failed" : FormattableString.Invariant($"{100 * mean:0.00} ± {100 * deviation:0.00}")),
+                new Text(row.Accuracies.Count == 0
+                    ? "failed"
+                    : FormattableString.Invariant($"{100 * mean:0.00} ± {100 * deviation:0.00}")),
                 new Text(row.Int8Bytes is { } bytes ? Figures.Count(bytes) : "–"),
                 new Text(row.Microseconds is { } us ? FormattableString.Invariant($"{us:0.00}") : "–"),
                 new Text(row.IsOptimal ? "*" : ""));

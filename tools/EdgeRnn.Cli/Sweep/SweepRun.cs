@@ -22,7 +22,8 @@ internal sealed class SweepRun
     /// <param name="arguments">Arguments of <c>train</c>, but for seed and output.</param>
     /// <param name="digest">Of the data.</param>
     public SweepRun(
-        string folder, IReadOnlyList<(string Name, string Value)> point, int seed, IEnumerable<string> arguments, string digest)
+        string folder, IReadOnlyList<(string Name, string Value)> point, int seed, IEnumerable<string> arguments,
+            string digest)
     {
         Point = point;
         Seed = seed;
@@ -103,7 +104,8 @@ internal sealed class SweepRun
     private Process Start()
     {
         // What an earlier sweep had to leave in the middle goes on from its checkpoint.
-        bool isBegun = File.Exists(Path.Combine(Folder, "arguments.json")) && File.Exists(Path.Combine(Folder, "checkpoint.bin"));
+        bool isBegun =
+            File.Exists(Path.Combine(Folder, "arguments.json")) && File.Exists(Path.Combine(Folder, "checkpoint.bin"));
         string[] arguments = isBegun ? ["train", "--resume", Folder, "--json"] : _arguments;
         var start = new ProcessStartInfo(Program.Itself[0], [.. Program.Itself.Skip(1), .. arguments])
         {

@@ -10,7 +10,8 @@ namespace EdgeRnn.Cli.Sweep;
 internal static class SweepVerb
 {
     // A sweep sets these itself; the test set has no say in a choice.
-    private static readonly string[] NotShared = ["--out", "--resume", "--force", "--json", "--test", "--help", "--version"];
+    private static readonly string[] NotShared =
+        ["--out", "--resume", "--force", "--json", "--test", "--help", "--version"];
 
     // These make runs that cannot be compared.
     private static readonly string[] NotVaried =
@@ -28,13 +29,15 @@ internal static class SweepVerb
                 + "several times. Values with commas are divided by semicolons.",
             Required = true,
             AllowMultipleArgumentsPerToken = false,
-            CustomParser = result => [.. result.Tokens.Select(t => SharedOptions.Parsed(result, _ => GridKey.Parse(t.Value))!)],
+            CustomParser = result =>
+                [.. result.Tokens.Select(t => SharedOptions.Parsed(result, _ => GridKey.Parse(t.Value))!)],
         };
         var seeds = SharedOptions.Whole("--seeds", "Runs of each choice, with seeds that follow --seed.", 1, 1000, 3);
         var jobs = SharedOptions.Whole(
             "--jobs", "Runs at a time; each has --threads threads, here 1 unless given.", 1, 256,
             Math.Clamp(Environment.ProcessorCount, 1, 256));
-        var output = SharedOptions.Out("DIR", "Folder for sweep.html, sweep.json, sweep.svg and the runs; one that has runs is gone on with.");
+        var output = SharedOptions.Out(
+            "DIR", "Folder for sweep.html, sweep.json, sweep.svg and the runs; one that has runs is gone on with.");
         var json = SharedOptions.Json();
         var command = new Command(
             "sweep", "Train every choice of a grid in processes of their own; compare accuracy, size and time.")
@@ -51,11 +54,13 @@ internal static class SweepVerb
             var varied = shared.Where(o => !NotVaried.Contains(o.Name));
             var choices = new SweepGrid(parsed.GetRequiredValue(grid), varied);
             if (choices.HasNetworkKeys && IsGiven(parsed, "--net"))
-                throw new UsageException("--net says all of the network; leave it out, or cell, hidden and layers in --grid.");
+                throw new UsageException(
+                    "--net says all of the network; leave it out, or cell, hidden and layers in --grid.");
             var given = shared.Where(o => o.Name != "--seed" && IsGiven(parsed, o.Name))
                 .Select(o => (o.Name, Values: parsed.GetResult(o)!.Tokens.Select(t => t.Value).ToArray())).ToList();
             if (!IsGiven(parsed, "--data"))
-                throw new UsageException("--data is missing; name the recordings, e.g. --data csv:recordings?window=100.");
+                throw new UsageException(
+                    "--data is missing; name the recordings, e.g. --data csv:recordings?window=100.");
             bool isFolded = IsGiven(parsed, "--folds") || IsGiven(parsed, "--leave-one-group-out");
             if (!isFolded && !IsGiven(parsed, "--validation"))
                 given.Add(("--validation", [DefaultPart]));
@@ -71,7 +76,8 @@ internal static class SweepVerb
                 Jobs = parsed.GetValue(jobs),
             };
             if (job.Data.OutputKind == OutputKind.Values)
-                throw new UserException($"{job.Data.Name} has values, which a sweep does not compare; train them one by one.");
+                throw new UserException(
+                    $"{job.Data.Name} has values, which a sweep does not compare; train them one by one.");
             return job.RunAsync(folder, terminal, cancellation);
         });
         return command;

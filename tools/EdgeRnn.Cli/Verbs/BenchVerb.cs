@@ -21,7 +21,8 @@ internal static class BenchVerb
             "--steps", $"Steps to time [{DefaultSteps}; with --suite {SuiteVerb.DefaultSteps}].", 100, 10_000_000);
         var suite = new SuiteVerb();
         var json = SharedOptions.Json();
-        var command = new Command("bench", "Time single steps of a model, or training, on this machine.") { model, steps, json };
+        var command =
+            new Command("bench", "Time single steps of a model, or training, on this machine.") { model, steps, json };
         suite.AddTo(command);
         var training = new TrainingBenchVerb();
         training.AddTo(command);

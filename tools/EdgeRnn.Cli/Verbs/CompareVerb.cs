@@ -16,7 +16,8 @@ internal static class CompareVerb
         var onnx = SharedOptions.Required("--onnx", "FILE", "The network that ONNX Runtime runs.");
         var data = SharedOptions.Data("--data", "Data to run both on, as kind:path[?key=value&…].", required: true);
         var json = SharedOptions.Json();
-        var command = new Command("compare", "Run a model and an ONNX file on the same data.") { model, onnx, data, json };
+        var command =
+            new Command("compare", "Run a model and an ONNX file on the same data.") { model, onnx, data, json };
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
@@ -45,7 +46,8 @@ internal static class CompareVerb
         if (hasLabels)
         {
             (int right, int rightInGraph) = comparison.Correct;
-            table.AddRow("accuracy", Figures.Percent((double)right / samples), Figures.Percent((double)rightInGraph / samples));
+            table.AddRow(
+                "accuracy", Figures.Percent((double)right / samples), Figures.Percent((double)rightInGraph / samples));
         }
         (double us, double usOfGraph) = comparison.StepUs;
         table.AddRow("time of a step", Figures.Microseconds(us), Figures.Microseconds(usOfGraph));
@@ -58,9 +60,11 @@ internal static class CompareVerb
         bool areClasses = model.OutputKind == OutputKind.Classes;
         List<(string, string)> facts =
         [
-            ("compared", $"{Figures.Count(comparison.Outputs)} outputs of {Figures.Count(samples)} whole sequences, one thread"),
+            ("compared",
+                $"{Figures.Count(comparison.Outputs)} outputs of {Figures.Count(samples)} whole sequences, one thread"),
             (areClasses ? "scores" : "values",
-                $"differ by at most {Figures.Short(comparison.LargestDifference)}, on average {Figures.Short(comparison.MeanDifference)}"),
+                $"differ by at most {Figures.Short(comparison.LargestDifference)}, on average " +
+                    $"{Figures.Short(comparison.MeanDifference)}"),
         ];
         if (areClasses)
         {
@@ -75,7 +79,9 @@ internal static class CompareVerb
         ["samples"] = samples,
         ["outputs"] = comparison.Outputs,
         ["precision"] = SharedOptions.NameOf(model.Precision),
-        ["agreement"] = model.OutputKind == OutputKind.Classes ? (double)comparison.Agreeing / comparison.Outputs : null,
+        ["agreement"] = model.OutputKind == OutputKind.Classes
+            ? (double)comparison.Agreeing / comparison.Outputs
+            : null,
         ["accuracy"] = hasLabels ? (double)comparison.Correct.Model / samples : null,
         ["onnx_accuracy"] = hasLabels ? (double)comparison.Correct.Graph / samples : null,
         ["largest_difference"] = comparison.LargestDifference,

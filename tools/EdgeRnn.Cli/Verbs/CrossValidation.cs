@@ -17,7 +17,8 @@ internal static class CrossValidation
     {
         var data = job.Load(terminal);
         var cuts = data.Folds(folds, job.Seed);
-        foreach (string warning in cuts.SelectMany(cut => cut.Train.Warnings.Concat(cut.Validation.Warnings)).Except(data.Warnings))
+        foreach (string warning in cuts.SelectMany(cut => cut.Train.Warnings.Concat(cut.Validation.Warnings)).Except(
+            data.Warnings))
             terminal.Say($"note: {warning}");
         var parts = cuts.Select((fold, i) =>
             new Part($"fold {i + 1}/{folds}", fold.Train, fold.Validation));
@@ -78,10 +79,12 @@ internal static class CrossValidation
             var model = network.ToModel(train);
             var held = job.Truncate > 0 ? part.Held.LabelledEachStep() : part.Held;
             var evaluation = Evaluator.Evaluate(
-                model, held, job.Threads, keepPredictions: areValues || output is not null, loss: job.Loss ?? LossKind.Mse);
+                model, held, job.Threads, keepPredictions: areValues || output is not null, loss: job.Loss
+                    ?? LossKind.Mse);
             output?.Add(new(part.Name, held, evaluation, history, train, model), job.Describe(network, options));
             scores.Parts.Add(new(part.Name, evaluation));
-            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  {scores.Measure} {scores.Figure(scores.Parts[^1].Score)}");
+            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  {scores.Measure} " +
+                $"{scores.Figure(scores.Parts[^1].Score)}");
         }
 
         return scores;
@@ -162,7 +165,8 @@ internal static class Leaks
         var groups = part.GroupsSharedWith(train);
         if (groups.Count > 0 && !allowGroups)
         {
-            throw new UserException($"{option} has {Count(groups.Count, "group")} of the training data ({Some(groups)}), "
+            throw new UserException(
+                $"{option} has {Count(groups.Count, "group")} of the training data ({Some(groups)}), "
                 + "which would flatter the accuracy; take others, or allow it with --allow-shared-groups.");
         }
 

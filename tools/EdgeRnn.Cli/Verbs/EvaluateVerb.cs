@@ -21,7 +21,8 @@ internal static class EvaluateVerb
         };
         var stream = new Option<bool>("--stream")
         {
-            Description = "Run the sequences through a stream in the model's own mode, as the board does, and measure every "
+            Description =
+                "Run the sequences through a stream in the model's own mode, as the board does, and measure every "
                 + "decision.",
         };
         var threads = SharedOptions.Threads();

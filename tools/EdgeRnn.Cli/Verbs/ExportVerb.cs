@@ -17,12 +17,14 @@ internal static class ExportVerb
         var onnx = new Option<string?>("--onnx")
         {
             HelpName = "FILE",
-            Description = "Write an ONNX file, which ONNX Runtime, Netron and edgernn import read: any number of sequences "
+            Description =
+                "Write an ONNX file, which ONNX Runtime, Netron and edgernn import read: any number of sequences "
                 + "and steps, in float32.",
         };
         var stateful = new Option<bool>("--stateful")
         {
-            Description = "The ONNX graph takes the state of each layer and gives it back, with a result each step: for "
+            Description =
+                "The ONNX graph takes the state of each layer and gives it back, with a result each step: for "
                 + "streams.",
         };
         var header = new Option<string?>("--c-header")
@@ -74,7 +76,9 @@ internal static class ExportVerb
         result["largest_difference"] = difference;
         string precision = SharedOptions.NameOf(model.Precision);
         facts.Add(("onnx", $"{path}, {Figures.Bytes(file.Length)}"));
-        facts.Add(("graph", isStateful ? "a result each step, states in and out, float32" : "whole sequences, float32"));
+        facts.Add(("graph", isStateful
+            ? "a result each step, states in and out, float32"
+            : "whole sequences, float32"));
         facts.Add(("metadata", $"the {precision} model, which edgernn import takes out again"));
         facts.Add(("verified", difference is { } d
             ? $"ONNX Runtime differs by at most {Figures.Short(d)}"

@@ -73,6 +73,9 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
             EachStep = _folds[0].Held.EachStep,
             Sequences = [.. _folds.SelectMany(fold => fold.Held.Sequences)],
         };
-        return new("held-out", held, all, all.Errors.Count > 0 ? null : int8?.Accuracy) { Int8Errors = int8?.Errors ?? [] };
+        return new("held-out", held, all, all.Errors.Count > 0
+            ? null
+            : int8?.Accuracy)
+        { Int8Errors = int8?.Errors ?? [] };
     }
 }

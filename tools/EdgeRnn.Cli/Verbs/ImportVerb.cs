@@ -12,7 +12,8 @@ internal static class ImportVerb
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var onnx = SharedOptions.Required("--onnx", "FILE", "The network, as PyTorch, Keras (tf2onnx) or edgernn export it.");
+        var onnx = SharedOptions.Required(
+            "--onnx", "FILE", "The network, as PyTorch, Keras (tf2onnx) or edgernn export it.");
         var output = SharedOptions.Out("FILE", "The model (.ernn).");
         var labels = new Option<string?>("--labels")
         {
@@ -22,12 +23,15 @@ internal static class ImportVerb
         var kind = new Option<OutputKind?>("--output")
         {
             HelpName = "KIND",
-            Description = "classes, which are given scores by softmax, or values. Left out: values for one unit and for a "
+            Description =
+                "classes, which are given scores by softmax, or values. Left out: values for one unit and for a "
                 + "function other than softmax, else classes.",
-            CustomParser = result => SharedOptions.Parsed<OutputKind?>(result, text => SharedOptions.ParseName<OutputKind>(text)),
+            CustomParser = result =>
+                SharedOptions.Parsed<OutputKind?>(result, text => SharedOptions.ParseName<OutputKind>(text)),
         };
         var window = SharedOptions.Whole(
-            "--window", "Steps of a stream's window. Left out: those the network was exported for, or a stream without windows.", 1, 1 << 24);
+            "--window", "Steps of a stream's window. Left out: those the network was exported for, or a stream " +
+                "without windows.", 1, 1 << 24);
         var hop = SharedOptions.Whole("--hop", "Steps from window to window. Left out: those of a window.", 1, 1 << 24);
         var noVerify = new Option<bool>("--no-verify") { Description = "Do not compare with ONNX Runtime." };
         var force = SharedOptions.Force();
@@ -98,7 +102,8 @@ internal static class ImportVerb
         terminal.Result(json, Terminal.Facts(
             ("model", path),
             ("layers", string.Join(", ", model.Layers.Select(ModelTree.NameOf))),
-            ("input", $"{model.InputSize} a step, {(network.Steps > 0 ? $"{network.Steps} steps" : "any number of steps")}"),
+            ("input", $"{model.InputSize} a step, " +
+                $"{(network.Steps > 0 ? $"{network.Steps} steps" : "any number of steps")}"),
             ("output", $"{model.Labels.Count} {kind}: {string.Join(", ", model.Labels)}"),
             ("verified", difference is { } d
                 ? $"differs from ONNX Runtime by at most {Figures.Short(d)}"

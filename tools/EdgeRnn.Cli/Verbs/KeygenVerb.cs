@@ -26,7 +26,8 @@ internal static class KeygenVerb
             byte[] key = RandomNumberGenerator.GetBytes(Ed25519Pem.KeyLength);
             byte[] publicKey = new byte[Ed25519Pem.KeyLength];
             Ed25519.GeneratePublicKey(key, 0, publicKey, 0);
-            AtomicFile.Write(path, stream => WriteText(stream, Ed25519Pem.WritePrivate(key)), overwrite, isPrivate: true);
+            AtomicFile.Write(
+                path, stream => WriteText(stream, Ed25519Pem.WritePrivate(key)), overwrite, isPrivate: true);
             AtomicFile.Write($"{path}.pub", stream => WriteText(stream, Ed25519Pem.WritePublic(publicKey)), overwrite);
             new Terminal(parsed, parsed.GetValue(json)).Result(
                 new JsonObject { ["private_key"] = path, ["public_key"] = $"{path}.pub" },
@@ -37,5 +38,6 @@ internal static class KeygenVerb
         return command;
     }
 
-    private static void WriteText(Stream stream, string text) => stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
+    private static void WriteText(Stream stream, string text) =>
+        stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
 }

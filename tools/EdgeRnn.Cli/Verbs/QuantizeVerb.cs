@@ -35,7 +35,8 @@ internal static class QuantizeVerb
             if (floating.Precision != Precision.Float32)
             {
                 throw new UserException(
-                    $"'{parsed.GetRequiredValue(model)}' is quantized already ({SharedOptions.NameOf(floating.Precision)}); "
+                    $"'{parsed.GetRequiredValue(model)}' is quantized already " +
+                        $"({SharedOptions.NameOf(floating.Precision)}); "
                     + "give the float32 model it was made from.");
             }
 

@@ -14,10 +14,12 @@ internal static class RecordVerb
     public static Command Create()
     {
         var port = SharedOptions.Required(
-            "--port", "PORT", "Where the sensor is: a serial port, auto for the only one there is, tcp:HOST:PORT, a file.");
+            "--port", "PORT",
+                "Where the sensor is: a serial port, auto for the only one there is, tcp:HOST:PORT, a file.");
         var baud = SharedOptions.Whole("--baud", "Speed of the serial port.", 1, int.MaxValue, 115200);
         var input = SharedOptions.Named(
-            "--input", "FORMAT", "What the line carries: frames, or text.", "frames", SharedOptions.ParseName<InputFormat>);
+            "--input", "FORMAT", "What the line carries: frames, or text.", "frames",
+                SharedOptions.ParseName<InputFormat>);
         var label = SharedOptions.Required("--label", "NAME", "What is being recorded.");
         var output = SharedOptions.Out("DIR", "Folder of all recordings; each label has a folder in it.");
         var seconds = SharedOptions.Number("--seconds", "Length of a recording [default: 5]", 0.1f, 86_400);
@@ -66,11 +68,13 @@ internal sealed class RecordingSession(Terminal terminal, LineRecorder recorder,
     public void Record(int number, int of, TimeSpan countdown, TimeSpan length)
     {
         if (recorder.IsLive) // a file does not wait for anybody
-            recorder.Take(countdown, null, Every(elapsed => $"{label} {number}/{of}: in {Math.Ceiling((countdown - elapsed).TotalSeconds):0} …"));
+            recorder.Take(countdown, null,
+                Every(elapsed => $"{label} {number}/{of}: in {Math.Ceiling((countdown - elapsed).TotalSeconds):0} …"));
         long before = _readings;
         var last = TimeSpan.Zero;
         bool isFirst = true;
-        var show = Every(elapsed => $"{label} {number}/{of}: {elapsed.TotalSeconds:0.0} s, {Rate(_readings - before, elapsed)}, {Losses()}");
+        var show = Every(elapsed =>
+            $"{label} {number}/{of}: {elapsed.TotalSeconds:0.0} s, {Rate(_readings - before, elapsed)}, {Losses()}");
         recorder.Take(
             length,
             line =>
@@ -160,7 +164,8 @@ internal sealed class RecordingSession(Terminal terminal, LineRecorder recorder,
         Directory.CreateDirectory(folder);
         int number = 1;
         string path;
-        while (File.Exists(path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{number:000}.csv"))))
+        while (File.Exists(
+            path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{number:000}.csv"))))
             number++;
         AtomicFile.Write(path, Encoding.UTF8.GetBytes(_rows.ToString()), overwrite: false);
         _files.Add(path);

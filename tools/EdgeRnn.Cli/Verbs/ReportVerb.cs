@@ -58,11 +58,14 @@ internal static class ReportVerb
         var all = terminal.Load(spec);
         if (all.IsAudio && model.Features is { } features)
             all = all.WithFeatures(features);
-        var (train, validation) = Validation.Parse(Option("validation")).Apply(all, seed, allowSharedGroups: true, terminal);
+        var (train, validation) = Validation.Parse(Option("validation")).Apply(
+            all, seed, allowSharedGroups: true, terminal);
         if (train.Channels.Count != model.InputSize || train.Labels.Count != model.Labels.Count)
         {
-            throw new UserException($"'{spec}' has {train.Channels.Count} channels and {train.Labels.Count} classes, but "
-                + $"the model of '{folder}' has {model.InputSize} and {model.Labels.Count}; the data have changed since.");
+            throw new UserException(
+                $"'{spec}' has {train.Channels.Count} channels and {train.Labels.Count} classes, but "
+                + $"the model of '{folder}' has {model.InputSize} and {model.Labels.Count}; the data have changed " +
+                    "since.");
         }
 
         var test = other ?? (options["test"] is { } text ? DataSpec.Parse(text.ToString()) : null);
@@ -92,7 +95,8 @@ internal static class ReportVerb
             .FirstOrDefault(r => JsonNamingPolicy.SnakeCaseLower.ConvertName(r.ToString()) == stopped);
         int best = Math.Clamp(result["best_epoch"]?.GetValue<int>() ?? 0, 0, epochs.Count);
         return new(
-            epochs, best, reason, result["train_seconds"]?.GetValue<double>() ?? 0, train.Count, validation?.Count ?? 0);
+            epochs, best, reason, result["train_seconds"]?.GetValue<double>() ?? 0, train.Count, validation?.Count
+                ?? 0);
     }
 
     private static JsonObject ReadJson(string path)
@@ -129,7 +133,8 @@ internal static class ReportVerb
             json["values"] = EvaluationText.Errors(shown.Float);
         }
 
-        var accuracy = ("accuracy", $"float {Figures.Percent(shown.Float.Accuracy)}, int8 {Figures.Percent(shown.Int8Accuracy)}");
+        var accuracy =
+            ("accuracy", $"float {Figures.Percent(shown.Float.Accuracy)}, int8 {Figures.Percent(shown.Int8Accuracy)}");
         terminal.Result(json, Terminal.Facts(
         [
             ("report", path),

@@ -16,9 +16,11 @@ internal static class RunVerb
     {
         var model = SharedOptions.Model();
         var input = SharedOptions.Required(
-            "--input", "FILE", "X.npy with readings, [n, steps, channels] of float32, in the sensor's units; or a .wav file.");
+            "--input", "FILE",
+                "X.npy with readings, [n, steps, channels] of float32, in the sensor's units; or a .wav file.");
         var output = SharedOptions.Required(
-            "--output", "Y.npy", "Scores or values: [n, labels]; [n, steps, labels] of a continuous model, or one with an output at each step.");
+            "--output", "Y.npy", "Scores or values: [n, labels]; [n, steps, labels] of a continuous model, or one " +
+                "with an output at each step.");
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("run", "Compute the scores of sequences in a NumPy file.")
@@ -74,12 +76,14 @@ internal static class RunVerb
     private static (float[] Readings, int Count, int Steps) FeaturesOf(RnnModel model, string path)
     {
         if (!path.EndsWith(".wav", StringComparison.OrdinalIgnoreCase))
-            throw new UserException($"'{path}' is no .wav file, and the model hears sound ({model.Features}); give a recording.");
+            throw new UserException(
+                $"'{path}' is no .wav file, and the model hears sound ({model.Features}); give a recording.");
         var (format, samples) = WavFile.Read(path);
         float[] features = new FrontEnd(model.Features!, format.RateHz).Run(samples);
         return features.Length > 0
             ? (features, 1, features.Length / model.InputSize)
-            : throw new UserException($"{path} has {samples.Length} samples, too few for a step of {model.Features}; record more.");
+            : throw new UserException(
+                $"{path} has {samples.Length} samples, too few for a step of {model.Features}; record more.");
     }
 
     private static float[] Scores(

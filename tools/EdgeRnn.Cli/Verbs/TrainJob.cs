@@ -175,7 +175,8 @@ internal sealed record TrainJob
             Leaks.Check(test, "--test", data, AllowSharedGroups, terminal);
         var (train, validation) = Validation.Apply(data, Seed, AllowSharedGroups, terminal);
         if (Truncate > 0)
-            (train, validation, test) = (train.LabelledEachStep(), validation?.LabelledEachStep(), test?.LabelledEachStep());
+            (train, validation, test) = (train.LabelledEachStep(), validation?.LabelledEachStep(),
+                test?.LabelledEachStep());
         bool areValues = data.OutputKind == OutputKind.Values;
         string outputs = areValues ? "values" : "classes";
         var network = NetworkFor(data);
@@ -191,7 +192,8 @@ internal sealed record TrainJob
             train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         string held = validation is null ? "" : $"; {Figures.Count(validation.Count)} for validation";
         terminal.Say($"{data.Name}: {Figures.Count(train.Count)} sequences of up to {train.MaxSteps} steps × "
-            + $"{train.Channels.Count} channels, {data.Labels.Count} {outputs}{(train.EachStep ? " a step" : "")}{held}");
+            + $"{train.Channels.Count} channels, {data.Labels.Count} " +
+                $"{outputs}{(train.EachStep ? " a step" : "")}{held}");
         terminal.Say($"{network.Specification}: {Figures.Count(network.ParameterCount)} parameters");
         double megabytes = network.ActivationBytes(train, options) / 1e6;
         terminal.Say($"activations: {Figures.Short(megabytes)} MB for a batch of "
@@ -201,7 +203,8 @@ internal sealed record TrainJob
         using (StepTimer.WarmUp(ModelSummary.InAllPrecisions(untrained, train.Subset([0]))))
             history = terminal.Fit(network, train, options, cancellation);
         terminal.Say(history.Summary);
-        var model = network.ToModel(train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
+        var model = network.ToModel(
+            train, Stream, hop: Hop, decision: SharedOptions.Decision(Decide, train.Labels, train.SampleRateHz));
         bool isStopped = history.StopReason == StopReason.Cancelled;
         var evaluation = test is null ? null : Evaluator.TryEvaluate(
             model, test, cancellation, Threads, keepPredictions: true);
@@ -286,13 +289,16 @@ internal sealed record TrainJob
         List<(string, string)> facts =
         [
             ("model", Text("model")),
-            ("size", $"{Figures.Count((int)result["parameters"]!)} parameters, {Figures.Bytes((long)result["bytes"]!)}"),
+            ("size", $"{Figures.Count((int)result["parameters"]!)} parameters, " +
+                $"{Figures.Bytes((long)result["bytes"]!)}"),
             ("trained", $"{history.Epochs.Count} epochs in {time}, "
                 + $"{Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
         ];
         if (result.ContainsKey("validation_loss"))
         {
-            facts.Add(("validation loss", history.Best?.ValidationLoss is { } loss ? Figures.Short(loss) : "not measured"));
+            facts.Add(("validation loss", history.Best?.ValidationLoss is { } loss
+                ? Figures.Short(loss)
+                : "not measured"));
             facts.AddRange(test is null ? [("test", "not measured")] : EvaluationText.Facts(test, "test "));
         }
         else

@@ -24,8 +24,10 @@ internal static class TrainVerb
         var features = new Option<string?>("--features")
         {
             HelpName = "KIND:N,…",
-            Description = "What to compute of wav: data: logmel:40, mfcc:13 or pcen:40, with ,key=value for rate, frame and hop "
-                + "(ms), mels, low and high (Hz), scale (htk, slaney), deltas (0 to 2), running (s of running mean and deviation) "
+            Description =
+                "What to compute of wav: data: logmel:40, mfcc:13 or pcen:40, with ,key=value for rate, frame and hop "
+                + "(ms), mels, low and high (Hz), scale (htk, slaney), deltas (0 to 2), running (s of running mean " +
+                    "and deviation) "
                 + $"and floor [default: {TrainJob.UsualFeatures}]",
         };
         var net = new Option<string?>("--net")
@@ -38,12 +40,14 @@ internal static class TrainVerb
         var batch = SharedOptions.Whole(
             "--batch", "Sequences a step [default: 128, fewer where an epoch would have fewer than 20 steps]", 1,
             1 << 20);
-        var optimizer = SharedOptions.Named("--optimizer", "NAME", "sgd, rmsprop, adam or adamw.", "adam", Optimizer.Parse);
+        var optimizer =
+            SharedOptions.Named("--optimizer", "NAME", "sgd, rmsprop, adam or adamw.", "adam", Optimizer.Parse);
         var learningRate = SharedOptions.Number(
             "--learning-rate", "Largest learning rate [default: 0.001, for sgd 0.01]", 1e-9f, 999);
         var momentum = SharedOptions.Number("--momentum", "Momentum of sgd [default: 0.9]", 0, 0.9999f);
         var schedule = SharedOptions.Named(
-            "--schedule", "NAME", "Learning rate over time: constant; step:N[:F], times F (0.1) every N epochs; cosine[:N], with N epochs of "
+            "--schedule", "NAME", "Learning rate over time: constant; step:N[:F], times F (0.1) every N epochs; " +
+                "cosine[:N], with N epochs of "
                 + "warm-up; plateau[:N[:F]], times F (0.5) when N (5) epochs brought no lower loss.",
             "cosine", LearningRateSchedule.Parse);
         var decay = SharedOptions.Number(
@@ -67,15 +71,18 @@ internal static class TrainVerb
         var loss = new Option<LossKind?>("--loss")
         {
             HelpName = "NAME",
-            Description = "What training makes small: cross-entropy for classes; mse or mae for values [default: what suits the "
+            Description =
+                "What training makes small: cross-entropy for classes; mse or mae for values [default: what suits the "
                 + "data]",
             CustomParser = result => ParseLoss(result),
         };
         var truncate = SharedOptions.Whole(
-            "--truncate", "With --stream continuous: cut gradients after so many steps, while the state goes on to the end of "
+            "--truncate",
+                "With --stream continuous: cut gradients after so many steps, while the state goes on to the end of "
                 + "each recording; every step counts.", 1, int.MaxValue);
         var crop = SharedOptions.Whole(
-            "--crop", "Show a random part of so many steps of each longer sequence, another one each epoch.", 1, int.MaxValue);
+            "--crop", "Show a random part of so many steps of each longer sequence, another one each epoch.", 1,
+                int.MaxValue);
         var randomStart = new Option<bool>("--random-start")
         {
             Description = "Begin each sequence with the state that another one ended with, as on a stream without end.",
@@ -91,7 +98,8 @@ internal static class TrainVerb
             Description = "Vary training sequences anew each epoch. noise:0.05 and scale:0.1 in deviations of a "
                 + "channel and of a factor, shift:0.1 in parts of the length, warp:0.2 in deviations of the speed, "
                 + "rotate:15 in degrees (all x, y, z alike), drop:0.1 as probability of a channel, pixels:2 for idx; "
-                + "of sound speed:0.1, pitch:0.1, gain:6 (dB), snr:10 and mix:10 (noise and other recordings, from so many dB to 20 "
+                + "of sound speed:0.1, pitch:0.1, gain:6 (dB), snr:10 and mix:10 (noise and other recordings, from " +
+                    "so many dB to 20 "
                 + "more), bands:8 and mask:0.1 (features and parts of the length that are hidden).",
             CustomParser = result => SharedOptions.Parsed(result, Augmentation.Parse),
         };
@@ -103,7 +111,8 @@ internal static class TrainVerb
             "--hop", "Steps from one window of the stream to the next [default: the window]", 1, int.MaxValue);
         var decide = SharedOptions.Decide();
         var folds = SharedOptions.Whole(
-            "--folds", "Cross-validate in so many folds instead: makes no model, and a report only with --out.", 2, 1000);
+            "--folds", "Cross-validate in so many folds instead: makes no model, and a report only with --out.", 2,
+                1000);
         var byGroup = new Option<bool>("--leave-one-group-out")
         {
             Description = "Cross-validate by training without each group (person or recording) in turn.",
@@ -128,8 +137,10 @@ internal static class TrainVerb
         var json = SharedOptions.Json();
         var command = new Command("train", "Train a network on labelled sequences.")
         {
-            data, validation, test, features, net, epochs, batch, accumulate, optimizer, learningRate, momentum, schedule, decay,
-            clip, smoothing, classWeights, patience, normalise, augment, loss, stream, truncate, crop, randomStart, hop, decide,
+            data, validation, test, features, net, epochs, batch, accumulate, optimizer, learningRate, momentum,
+                schedule, decay,
+            clip, smoothing, classWeights, patience, normalise, augment, loss, stream, truncate, crop, randomStart, hop,
+                decide,
             folds, byGroup, allowSharedGroups, seed, threads, output, resume, force, json,
         };
         command.Validators.Add(result =>
@@ -152,7 +163,8 @@ internal static class TrainVerb
                 && spec.StartsWith("idx:", StringComparison.Ordinal);
             if (!areImages && result.GetResult(augment)?.Tokens is [{ Value: { } kinds }] && kinds.Contains("pixels:"))
                 result.AddError("--augment: pixels are for images that idx: reads; leave them out");
-            if (result.GetResult(truncate) is not null && result.GetResult(stream)?.Tokens is not [{ Value: "continuous" }])
+            if (result.GetResult(truncate) is not null
+                && result.GetResult(stream)?.Tokens is not [{ Value: "continuous" }])
                 result.AddError("--truncate belongs to --stream continuous; name that too");
             if (result.GetResult(momentum) is not null && result.GetResult(optimizer)?.Tokens is not [{ Value: "sgd" }])
                 result.AddError("--momentum belongs to --optimizer sgd; leave it out");

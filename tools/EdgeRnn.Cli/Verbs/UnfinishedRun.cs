@@ -48,7 +48,8 @@ internal sealed class UnfinishedRun : IDisposable
         if (!force && File.Exists(run.Arguments))
         {
             throw new UserException(
-                $"'{folder}' holds a run that was interrupted; go on with {run.Command}, or use --force to begin anew.");
+                $"'{folder}' holds a run that was interrupted; go on with {run.Command}, or use --force to begin " +
+                    "anew.");
         }
 
         return run;

@@ -33,7 +33,8 @@ public sealed partial record SequenceDataset
             float[] features = frontEnd.Run(audio.Span);
             if (features.Length == 0)
             {
-                throw new UserException($"{Name}: recording {Sequences[i].Group ?? $"{i}"} of class {Labels[Sequences[i].Label]} has "
+                throw new UserException(
+                    $"{Name}: recording {Sequences[i].Group ?? $"{i}"} of class {Labels[Sequences[i].Label]} has "
                     + $"{audio.Length} samples at {AudioRateHz} Hz, too few for a step of {spec}; move it away.");
             }
 

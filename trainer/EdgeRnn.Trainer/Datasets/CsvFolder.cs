@@ -49,7 +49,8 @@ internal sealed record CsvOptions(
         if (resample is not null && spec.Option("rate") is not null)
             throw spec.BadOption("rate", "either rate or resample; leave one");
         if (resample is not null && columns.OutputEachRow && columns.Label is not null)
-            throw spec.BadOption("resample", "times as they are with a label for each row; resample the file, or leave outputs out");
+            throw spec.BadOption(
+                "resample", "times as they are with a label for each row; resample the file, or leave outputs out");
         return new(columns, window, hop, gap, resample, spec.Integer("ahead", 0, int.MaxValue) ?? 0);
     }
 
@@ -117,7 +118,8 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         if (_windows.Count == 0)
             throw new UserException(
                 $"{path}: no recording has the {(options.Window ?? 1) + (long)options.Ahead} steps of a window" +
-                $"{(options.Ahead > 0 ? " and the steps ahead of it" : "")}, the longest has {_longestRun}; choose a smaller " +
+                $"{(options.Ahead > 0 ? " and the steps ahead of it" : "")}, the longest has {_longestRun}; choose a " +
+                    $"smaller " +
                 "window=.");
         string[] labels = areValues ? options.Columns.Targets : [.. _labels];
         Warn(files.Count, labels);
@@ -212,14 +214,17 @@ internal sealed class CsvFolder(string path, CsvOptions options)
     {
         // Of a class whose recordings all are too short, too: its absence must show.
         _labels.UnionWith(table.RowLabels.IsEmpty ? [label] : table.RowLabels[rows].ToArray());
-        var stretches = table.Times.IsEmpty ? [0..(rows.End.Value - rows.Start.Value)] : TimeAxis.Stretches(table.Times.Span[rows], gap);
+        var stretches = table.Times.IsEmpty
+            ? [0..(rows.End.Value - rows.Start.Value)]
+            : TimeAxis.Stretches(table.Times.Span[rows], gap);
         _gaps += stretches.Count - 1;
         foreach (var stretch in stretches)
         {
             int first = rows.Start.Value + stretch.Start.Value, end = rows.Start.Value + stretch.End.Value;
             Cut(new(
                 Rows(table, table.Values, first, end), Rows(table, table.Targets, first, end),
-                table.RowLabels.IsEmpty ? default : table.RowLabels[first..end], table.RowLabels.IsEmpty ? label : null, group));
+                table.RowLabels.IsEmpty ? default : table.RowLabels[first..end], table.RowLabels.IsEmpty ? label
+                    : null, group));
         }
     }
 
@@ -278,7 +283,9 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         int window = options.Window ?? last;
         _longestRun = Math.Max(_longestRun, steps);
         int covered = 0;
-        for (long start = 0; window > 0 && start + window <= last; start += options.Window is null ? steps : options.Hop)
+        for (long start = 0; window > 0 && start + window <= last; start += options.Window is null
+            ? steps
+            : options.Hop)
         {
             int first = (int)start, end = first + window;
             int target = options.Ahead + (options.Columns.OutputEachRow ? first : end - 1);
@@ -308,7 +315,8 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         if (options.ResampleHz is { } rate && _highestRate > 2 * rate)
         {
             _warnings.Add(string.Create(CultureInfo.InvariantCulture,
-                $"{path} was recorded at {_highestRate:G3} Hz and is resampled to {rate:G4} without a filter: what is ") +
+                $"{path} was recorded at {_highestRate:G3} Hz and is resampled to {rate:G4} without a filter: what " +
+                    $"is ") +
                 "faster than half of that folds back");
         }
         string? clock = _channels!
@@ -318,7 +326,8 @@ internal sealed class CsvFolder(string path, CsvOptions options)
             _warnings.Add($"column '{clock}' of {path} is read as a channel; leave it out with " +
                 $"channels={string.Join(',', _channels!.Where(c => c != clock))}");
         }
-        if (options.Columns.Targets.Length == 0 && labels.All(l => l.ToLowerInvariant() is "train" or "training" or "test" or "testing" or "validation"))
+        if (options.Columns.Targets.Length == 0
+            && labels.All(l => l.ToLowerInvariant() is "train" or "training" or "test" or "testing" or "validation"))
             _warnings.Add($"the classes of {path} are called {string.Join(", ", labels)}; name one of these " +
                 "folders if they are parts of a data set");
     }

@@ -183,7 +183,8 @@ internal sealed record CsvTable(
             {
                 if (label.Length == 0)
                     throw new UserException(
-                        $"{path}, line {number}: found no label in column '{columns.Label}', expected one in each row with " +
+                        $"{path}, line {number}: found no label in column '{columns.Label}', expected one in each " +
+                            $"row with " +
                         "outputs=each; fill the cell, or leave outputs out.");
                 // One string for all rows of a class that follow one another.
                 RowLabels.Add(RowLabels.Count > 0 && RowLabels[^1] == label ? RowLabels[^1] : label);

@@ -16,10 +16,12 @@ public sealed class DataSpec
         ["idx-pixels"] = new("idx-pixels:DIR/train", [],
             spec => IdxFiles.Load(spec.Path, rowsAsSteps: false, spec.Count)),
         ["ts"] = new("ts:FILE.ts", ["rate"], spec => new TsFile(spec.Path).Load()),
-        ["csv"] = new("csv:DIR", ["window", "hop", "channels", "group", "label", "time", "resample", "gap", "rate", "target", "ahead", "outputs"],
+        ["csv"] = new("csv:DIR", ["window", "hop", "channels", "group", "label", "time", "resample", "gap", "rate",
+            "target", "ahead", "outputs"],
             spec => new CsvFolder(spec.Path, CsvOptions.From(spec)).Load()),
         ["npy"] = new("npy:X.npy,y.npy", ["rate"], spec => NpyPair.Load(spec.Path)),
-        ["wav"] = new("wav:DIR", ["pattern", "take", "seconds"], spec => new WavFolder(spec.Path, WavOptions.From(spec)).Load()),
+        ["wav"] = new(
+            "wav:DIR", ["pattern", "take", "seconds"], spec => new WavFolder(spec.Path, WavOptions.From(spec)).Load()),
         ["synthetic"] = new("synthetic:motion", ["part", "seed", "noise"], SyntheticMotion.Load),
     };
 

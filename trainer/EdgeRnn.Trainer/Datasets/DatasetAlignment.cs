@@ -9,7 +9,8 @@ public sealed partial record SequenceDataset
     /// <exception cref="UserException">Other labels, channels or window lengths: data of another kind.</exception>
     public SequenceDataset AlignedTo(SequenceDataset other) =>
         As(other.Name, other.Features)
-            .Aligned(other.Name, other.OutputKind, other.Labels, other.Channels, other.Channels.Count, other.CommonSteps);
+            .Aligned(other.Name, other.OutputKind, other.Labels, other.Channels, other.Channels.Count,
+                other.CommonSteps);
 
     /// <summary>These data with the labels of <paramref name="model"/>, matched by name.</summary>
     /// <param name="model">The model.</param>
@@ -24,7 +25,8 @@ public sealed partial record SequenceDataset
     }
 
     private SequenceDataset Aligned(
-        string to, OutputKind outputKind, IReadOnlyList<string> labels, IReadOnlyList<string> channels, int channelCount,
+        string to, OutputKind outputKind, IReadOnlyList<string> labels, IReadOnlyList<string> channels,
+            int channelCount,
         int steps)
     {
         if (Channels.Count != channelCount)
@@ -40,14 +42,16 @@ public sealed partial record SequenceDataset
         {
             string[] kinds = ["classes", "values"];
             throw new UserException(
-                $"{Name} has {kinds[(int)OutputKind]}, expected the {kinds[(int)outputKind]} of {to}; name data of the same kind.");
+                $"{Name} has {kinds[(int)OutputKind]}, expected the {kinds[(int)outputKind]} of {to}; name data of " +
+                    "the same kind.");
         }
         if (OutputKind == OutputKind.Values)
         {
             return Labels.Count == labels.Count
                 ? this
                 : throw new UserException(
-                    $"{Name} has {Labels.Count} values an output, expected the {labels.Count} of {to}; name data of the same kind.");
+                    $"{Name} has {Labels.Count} values an output, expected the {labels.Count} of {to}; name data of " +
+                        "the same kind.");
         }
         if (steps > 0 && CommonSteps > 0 && CommonSteps != steps)
             throw new UserException(
@@ -70,7 +74,9 @@ public sealed partial record SequenceDataset
             Sequences = [.. Sequences.Select(s => s with
             {
                 Label = map[s.Label],
-                StepLabels = s.StepLabels.IsEmpty ? default : Array.ConvertAll(s.StepLabels.ToArray(), label => map[label]),
+                StepLabels = s.StepLabels.IsEmpty
+                    ? default
+                    : Array.ConvertAll(s.StepLabels.ToArray(), label => map[label]),
             })],
         };
     }

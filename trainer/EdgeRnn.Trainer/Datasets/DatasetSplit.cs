@@ -127,7 +127,8 @@ public sealed partial record SequenceDataset
         }
         string what = OutputKind == OutputKind.Values
             ? $"{Name} comes from a single recording or person,"
-            : $"class {string.Join(", ", single.Select(label => Labels[label]))} of {Name} comes from a single recording or person each,";
+            : $"class {string.Join(", ", single.Select(label => Labels[label]))} of {Name} comes from a single " +
+                "recording or person each,";
         List<string> warnings = single.Length == 0 ? [] :
             [$"{what} which is on both sides of the split: the accuracy there flatters; record more"];
         return (blocks, warnings);

@@ -32,8 +32,10 @@ internal static class NpyPair
         };
         if (!fits)
             throw new UserException(
-                $"{y.Path} has shape ({string.Join(", ", y.Shape)}), expected ({n}), a label for each of {x.Path}, or " +
-                $"({n}, {steps}), one for each step, or ({n}, outputs) or ({n}, {steps}, outputs) of float32; reshape it.");
+                $"{y.Path} has shape ({string.Join(", ", y.Shape)}), expected ({n}), a label for each of {x.Path}, " +
+                    $"or " +
+                $"({n}, {steps}), one for each step, or ({n}, outputs) or ({n}, {steps}, outputs) of float32; " +
+                    "reshape it.");
 
         var values = x.ToFloats();
         var sequences = new Sequence[n];

@@ -16,12 +16,14 @@ public static class WavFile
         {
             long length = new FileInfo(path).Length;
             if (length > Array.MaxLength)
-                throw new UserException($"{path} has {length} bytes, expected at most {Array.MaxLength}; cut it into parts.");
+                throw new UserException(
+                    $"{path} has {length} bytes, expected at most {Array.MaxLength}; cut it into parts.");
             bytes = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserException($"{path} cannot be read: {e.Message.TrimEnd('.')}; check the path and its permissions.", e);
+            throw new UserException(
+                $"{path} cannot be read: {e.Message.TrimEnd('.')}; check the path and its permissions.", e);
         }
 
         var header = WavHeader.TryRead(bytes, bytes.Length, out string? error);

@@ -14,7 +14,8 @@ internal sealed record WavOptions(IReadOnlyList<NamePattern> Patterns, (int Firs
     {
         var patterns = (spec.Option("pattern")?.Split('|') ?? []).Select(NamePattern.Parse).ToArray();
         if (patterns.Contains(null))
-            throw spec.BadOption("pattern", "a file name with {label}, {group} or {take} for parts of it, * for the rest of no "
+            throw spec.BadOption(
+                "pattern", "a file name with {label}, {group} or {take} for parts of it, * for the rest of no "
                 + "interest, and | between two such names, e.g. {label}_{group}_{take}.wav");
         if (patterns.DistinctBy(p => p!.Has("label")).Count() > 1)
             throw spec.BadOption("pattern", "{label} in all names between |, or in none");
@@ -59,7 +60,9 @@ internal sealed class NamePattern
             regex = $"{regex.AsSpan(0, at)}(?<{part}>{any}+){regex.AsSpan(end)}";
         }
         bool isPattern = Parts.Any(part => regex.Contains($"(?<{part}>", StringComparison.Ordinal));
-        return isPattern && !regex.Contains("\\{", StringComparison.Ordinal) ? new(new(regex, RegexOptions.CultureInvariant)) : null;
+        return isPattern && !regex.Contains("\\{", StringComparison.Ordinal)
+            ? new(new(regex, RegexOptions.CultureInvariant))
+            : null;
     }
 
     public bool Has(string part) => _regex.GetGroupNames().Contains(part);
@@ -94,7 +97,8 @@ internal sealed class WavFolder(string path, WavOptions options)
         if (stereo > 0)
             _warnings.Add($"{stereo} of {all.Length} recordings of {path} have several channels, which are mixed down");
         if (converted > 0)
-            _warnings.Add($"{converted} of {all.Length} recordings of {path} have other rates and are converted to {rate} Hz");
+            _warnings.Add(
+                $"{converted} of {all.Length} recordings of {path} have other rates and are converted to {rate} Hz");
         string[] labels = [.. all.Select(r => r.Label).Distinct().Order(StringComparer.Ordinal)];
         var sequences = all.Zip(audio, (recording, a) =>
         {
@@ -115,7 +119,8 @@ internal sealed class WavFolder(string path, WavOptions options)
     private IEnumerable<Recording> Find()
     {
         bool namesTell = options.Patterns.Count > 0 && options.Patterns[0].Has("label");
-        foreach (string file in Directory.GetFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (string file in Directory.GetFiles(path, "*", SearchOption.AllDirectories).Order(
+            StringComparer.Ordinal))
         {
             string relative = Path.GetRelativePath(path, file).Replace('\\', '/');
             bool isHidden = relative.Split('/').Any(part => part.StartsWith('.'));
@@ -123,13 +128,18 @@ internal sealed class WavFolder(string path, WavOptions options)
                 continue;
             var parts = options.Patterns.Select(p => p.Of(Path.GetFileName(file))).FirstOrDefault(m => m is not null);
             if (options.Patterns.Count > 0 && parts is null)
-                throw new UserException($"{file} has a name that the pattern does not fit; change pattern=, or move it away.");
+                throw new UserException(
+                    $"{file} has a name that the pattern does not fit; change pattern=, or move it away.");
             if (!namesTell && !relative.Contains('/', StringComparison.Ordinal))
-                throw new UserException($"{file} lies in no sub-folder that names its class; put it into one, or say with "
+                throw new UserException(
+                    $"{file} lies in no sub-folder that names its class; put it into one, or say with "
                     + "pattern={label}_*.wav how names tell it.");
-            string label = namesTell ? parts!.Groups["label"].Value : relative[..relative.IndexOf('/', StringComparison.Ordinal)];
+            string label = namesTell
+                ? parts!.Groups["label"].Value
+                : relative[..relative.IndexOf('/', StringComparison.Ordinal)];
             if (IsWanted(parts, file))
-                yield return new(file, label, parts?.Groups["group"] is { Success: true } group ? group.Value : relative);
+                yield return new(
+                    file, label, parts?.Groups["group"] is { Success: true } group ? group.Value : relative);
         }
     }
 
@@ -140,7 +150,8 @@ internal sealed class WavFolder(string path, WavOptions options)
         string text = parts!.Groups["take"].Value;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int take)
             ? take >= takes.First && take <= takes.Last
-            : throw new UserException($"{file} has take '{text}', expected a number; change pattern=, or leave take= out.");
+            : throw new UserException(
+                $"{file} has take '{text}', expected a number; change pattern=, or leave take= out.");
     }
 
     private static float[] Converted(float[] samples, int fromHz, int toHz)

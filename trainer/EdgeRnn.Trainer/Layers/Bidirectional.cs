@@ -20,7 +20,8 @@ public sealed class Bidirectional : Layer
         if (!forward.IsRecurrent || forward is Bidirectional || forward.Specification != reverse.Specification)
         {
             throw new UserException(
-                $"'{forward.Specification}' and '{reverse.Specification}' make no bidirectional layer; join two recurrent "
+                $"'{forward.Specification}' and '{reverse.Specification}' make no bidirectional layer; join two " +
+                    "recurrent "
                 + "layers that are alike.");
         }
 
@@ -62,7 +63,8 @@ public sealed class Bidirectional : Layer
     }
 
     internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => new Pass(
-        _forward.CreatePass(batch, parameters), _reverse.CreatePass(batch, parameters), InputSize, _forward.OutputSize, batch);
+        _forward.CreatePass(batch, parameters), _reverse.CreatePass(batch, parameters), InputSize, _forward.OutputSize,
+            batch);
 
     private static Tensor? Stack(Tensor? a, Tensor? b) => a is null || b is null
         ? null

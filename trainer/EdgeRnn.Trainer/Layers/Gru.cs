@@ -60,13 +60,14 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
         };
     }
 
-    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) => (resetBefore, Lanes.AreWide) switch
-    {
-        (false, true) => new ResetAfterPass<WideLanes>(this, batch, parameters),
-        (false, false) => new ResetAfterPass<VectorLanes>(this, batch, parameters),
-        (true, true) => new ResetBeforePass<WideLanes>(this, batch, parameters),
-        (true, false) => new ResetBeforePass<VectorLanes>(this, batch, parameters),
-    };
+    internal override LayerPass CreatePass(PackedBatch batch, FloatBuffer parameters) =>
+        (resetBefore, Lanes.AreWide) switch
+        {
+            (false, true) => new ResetAfterPass<WideLanes>(this, batch, parameters),
+            (false, false) => new ResetAfterPass<VectorLanes>(this, batch, parameters),
+            (true, true) => new ResetBeforePass<WideLanes>(this, batch, parameters),
+            (true, false) => new ResetBeforePass<VectorLanes>(this, batch, parameters),
+        };
 
     /// <summary>What both forms share: everything but the candidate n.</summary>
     private abstract unsafe class Pass(Gru layer, PackedBatch batch, FloatBuffer parameters)
@@ -120,7 +121,8 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
             }
 
             AddGradients(a, 2 * Units, x, dx, gradient);
-            CandidateGradient(a + 2 * Units, _q.Pointer, gradient + layer.WeightHh.Offset + 2L * Units * Units, gradient);
+            CandidateGradient(
+                a + 2 * Units, _q.Pointer, gradient + layer.WeightHh.Offset + 2L * Units * Units, gradient);
         }
 
         /// <summary>

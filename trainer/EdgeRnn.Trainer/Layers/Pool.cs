@@ -112,7 +112,8 @@ public sealed class Pool(Pooling pooling) : Layer
             }
 
             for (int t = 0; t < batch.Steps; t++)
-                new ReadOnlySpan<float>(dy, batch.Active[t] * size).CopyTo(new(dx + (long)batch.Offset[t] * size, batch.Active[t] * size));
+                new ReadOnlySpan<float>(dy, batch.Active[t] * size).CopyTo(
+                    new(dx + (long)batch.Offset[t] * size, batch.Active[t] * size));
         }
     }
 

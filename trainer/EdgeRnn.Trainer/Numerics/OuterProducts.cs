@@ -69,7 +69,9 @@ internal sealed unsafe class OuterProducts
             for (int block = 0; block < rows; block += rowBlock)
             {
                 int blockEnd = Math.Min(rows, block + rowBlock);
-                PackLeft(a + (long)first * aStride + block, aStride, blockEnd - block, end - first, sums == null ? null : sums + block);
+                PackLeft(a + (long)first * aStride + block, aStride, blockEnd - block, end - first, sums == null
+                    ? null
+                    : sums + block);
                 int panel = 0;
                 foreach (var product in products)
                 {

@@ -102,7 +102,8 @@ public static class OnnxImport
         if (StoredModel.Read(parsed) is { } stored)
             return Stored(source, stored.Model, stored.IsStateful);
         if (parsed.MetadataProps.Any(entry => entry.Key == StoredModel.Key))
-            source.Notes.Add("the graph is not the one that edgernn exported, or another version did; it is imported as any other");
+            source.Notes.Add(
+                "the graph is not the one that edgernn exported, or another version did; it is imported as any other");
         UserException? best = null;
         int furthest = -1;
         foreach (string axes in AxesKnown.Where(axes => axes.Length == source.InputShape.Count))
@@ -119,7 +120,8 @@ public static class OnnxImport
                     (best, furthest) = (e, progress);
             }
         }
-        throw best ?? new UserException($"input '{source.Input}' has {source.InputShape.Count} axes, expected sequences, steps and channels");
+        throw best ?? new UserException(
+            $"input '{source.Input}' has {source.InputShape.Count} axes, expected sequences, steps and channels");
     }
 
     // What edgernn exported, whole.
@@ -128,7 +130,8 @@ public static class OnnxImport
         OnnxStart[] starts = isStateful ? [.. OnnxExport.States(model)] : [];
         var result = model.OutputKind == OutputKind.Classes ? OnnxResult.Softmax : OnnxResult.Values;
         return new(
-            model, source.Input, "btc", model.InputSize, Batch: 1, Steps: 0, starts, source.Output, IsStepMajor: false, result, [])
+            model, source.Input, "btc", model.InputSize, Batch: 1, Steps: 0, starts, source.Output, IsStepMajor: false,
+                result, [])
         {
             Computed = OnnxExport.Computed(model, isStateful),
             IsWhole = true,
@@ -145,7 +148,8 @@ public static class OnnxImport
             networks[i] = Lower(source, axes, Lengths[i], options, ref progress);
         return Bytes(networks[0].Model).AsSpan().SequenceEqual(Bytes(networks[1].Model))
             ? networks[0] with { Steps = 0 }
-            : throw new UserException("its weights depend on the number of steps, which no layer's do; export it for a fixed number");
+            : throw new UserException(
+                "its weights depend on the number of steps, which no layer's do; export it for a fixed number");
     }
 
     private static ImportedNetwork Lower(
@@ -153,7 +157,8 @@ public static class OnnxImport
     {
         int batch = Math.Max(1, source.SizeOf(axes, 'b')), channels = axes.Contains('c') ? source.SizeOf(axes, 'c') : 1;
         if (channels is < 1 or > RnnModel.MaxInputs)
-            throw new UserException($"input '{source.Input}' has no fixed number of channels from 1 to {RnnModel.MaxInputs}");
+            throw new UserException(
+                $"input '{source.Input}' has no fixed number of channels from 1 to {RnnModel.MaxInputs}");
         var tracer = new GraphTracer(source);
         try
         {
@@ -166,9 +171,16 @@ public static class OnnxImport
             var (last, pooling) = Ending(tracer.Stages, rows, source.Output);
             var (chain, kind) = LayerChain.Of(last, options.Kind);
             return new(
-                Model(chain, kind, pooling, source, steps, options), source.Input, axes, channels, batch, steps, source.Starts,
+                Model(chain, kind, pooling, source, steps, options), source.Input, axes, channels, batch, steps,
+                    source.Starts,
                 source.Output, pooling == Pooling.EachStep && rows.Places is [0, not 1, ..],
-                chain.SoftmaxIsLog switch { null => OnnxResult.Values, true => OnnxResult.LogSoftmax, false => OnnxResult.Softmax },
+                chain.SoftmaxIsLog switch
+                {
+                    null => OnnxResult.Values,
+                    true => OnnxResult.LogSoftmax,
+                    false =>
+                    OnnxResult.Softmax
+                },
                 source.Notes);
         }
         finally
@@ -219,13 +231,16 @@ public static class OnnxImport
         if (stage.Chain().OfType<Pooled>().LastOrDefault() is { } pooled)
             return (stage, pooled.Pooling);
         int steps = stage.Steps;
-        if (steps > 1 && rows.Places.Length == stage.Batch * steps && rows.Places.Distinct().Count() == rows.Places.Length)
+        if (steps > 1 && rows.Places.Length == stage.Batch * steps
+            && rows.Places.Distinct().Count() == rows.Places.Length)
             return (stage, Pooling.EachStep);
         bool isForward = recurrent is { Layer.Direction: Direction.Forward };
-        if (rows.Places.Length == stage.Batch && rows.Places.Select((place, b) => place == b * steps + steps - 1).All(isLast => isLast))
+        if (rows.Places.Length == stage.Batch
+            && rows.Places.Select((place, b) => place == b * steps + steps - 1).All(isLast => isLast))
             return (stage, isForward ? Pooling.Last : Pooling.LastStep);
         bool isReverse = recurrent is { Layer.Direction: Direction.Reverse };
-        if (isReverse && rows.Places.Length == stage.Batch && rows.Places.Select((place, b) => place == b * steps).All(isFirst => isFirst))
+        if (isReverse && rows.Places.Length == stage.Batch
+            && rows.Places.Select((place, b) => place == b * steps).All(isFirst => isFirst))
             return (stage, Pooling.Last);
         throw new UserException($"output '{output}' is of other steps than all, the last or a layer's final ones");
     }
@@ -239,12 +254,14 @@ public static class OnnxImport
         if (units > RnnModel.MaxLabels)
             throw new UserException($"its output has {units} units, expected at most {RnnModel.MaxLabels}");
         if (options.Labels.Count > 0 && options.Labels.Count != units)
-            throw new UserException($"its output has {units} units, but there are {options.Labels.Count} labels; name each unit");
+            throw new UserException(
+                $"its output has {units} units, but there are {options.Labels.Count} labels; name each unit");
         bool isOffline = chain.Layers.Any(layer => layer.Direction != Direction.Forward);
         bool isPooled = pooling is Pooling.Mean or Pooling.Max;
         int window = isOffline ? 0 : options.Window > 0 ? options.Window : source.HasSteps && steps > 1 ? steps : 0;
         if (isPooled && window == 0 && !isOffline)
-            throw new UserException("it pools over all steps of a sequence whose length is free; give --window N, the steps of a stream that are pooled");
+            throw new UserException("it pools over all steps of a sequence whose length is free; give --window N, " +
+                "the steps of a stream that are pooled");
         var model = new RnnModel
         {
             Precision = Precision.Float32,

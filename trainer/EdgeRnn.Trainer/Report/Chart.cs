@@ -175,7 +175,8 @@ internal sealed class Chart
         var svg = XElement.Parse(_plot.GetSvgXml(_width, _height));
         // No shape leaves the chart's limits: clipping, and the names that it needs, can go.
         svg.Descendants().Where(e => e.Name.LocalName == "clipPath").Remove();
-        var images = svg.Descendants().Where(e => e.Name.LocalName == "image").ToDictionary(e => "#" + e.Attribute("id")!.Value);
+        var images =
+            svg.Descendants().Where(e => e.Name.LocalName == "image").ToDictionary(e => "#" + e.Attribute("id")!.Value);
         svg.Elements().Where(e => e.Name.LocalName == "defs").Remove();
         var shapes = svg.Elements().Where(IsVisible).Select(e => Themed(e, images));
         string body = string.Concat(shapes.Select(e => e.ToString(SaveOptions.DisableFormatting)));

@@ -25,14 +25,16 @@ internal static class Charts
         values = [.. values.Where(double.IsFinite)];
         int last = histories.Max(h => h.Epochs.Count);
         var x = Axis.Over(1, Math.Max(2, last), "epoch", widen: false, whole: true);
-        var chart = new Chart(Width, Height, x, Axis.Over(values.DefaultIfEmpty(0).Min(), values.DefaultIfEmpty(1).Max(), title));
+        var chart = new Chart(
+            Width, Height, x, Axis.Over(values.DefaultIfEmpty(0).Min(), values.DefaultIfEmpty(1).Max(), title));
         float width = histories.Count == 1 ? 2f : 1.25f;
         foreach (var history in histories)
         {
             double[] numbers = [.. history.Epochs.Select(e => (double)e.Epoch)];
             Draw(chart, numbers, [.. history.Epochs.Select(train)], Ink.Series, width);
             if (validation is not null && history.Epochs.Any(e => validation(e) is not null))
-                Draw(chart, numbers, [.. history.Epochs.Select(e => validation(e) ?? double.NaN)], Ink.Series + 1, width);
+                Draw(chart, numbers, [.. history.Epochs.Select(e => validation(e) ?? double.NaN)], Ink.Series + 1,
+                    width);
             // The epoch that was kept.
             if (histories.Count == 1 && history.Best is { } best && (validation?.Invoke(best) ?? train(best)) is var y)
                 chart.Dots([best.Epoch], [y], validation?.Invoke(best) is null ? Ink.Series : Ink.Series + 1, 9);
@@ -61,7 +63,8 @@ internal static class Charts
             double part = (double)cell.Count / support[cell.Row];
             var ink = cell.Row == cell.Column ? Ink.Good : Ink.Bad;
             chart.Rectangle(
-                cell.Column + 0.04, cell.Column + 0.96, cell.Row + 0.04, cell.Row + 0.96, ink, 0.2 + 0.8 * Math.Sqrt(part));
+                cell.Column + 0.04, cell.Column + 0.96, cell.Row + 0.04, cell.Row + 0.96, ink,
+                    0.2 + 0.8 * Math.Sqrt(part));
         }
 
         return chart.ToSvg(description);
@@ -76,7 +79,8 @@ internal static class Charts
             double height = 200, width = stepsAreRows
                 ? height * picture.GetLength(1) / picture.GetLength(0)
                 : Width;
-            return new Chart((int)Math.Clamp(width, 40, Width), (int)height, 0, 1, 0, 1).Picture(picture).ToSvg(description);
+            return new Chart((int)Math.Clamp(width, 40, Width), (int)height, 0, 1, 0, 1).Picture(picture).ToSvg(
+                description);
         }
 
         var lines = new List<(double[] X, double[] Y)>();
@@ -160,7 +164,8 @@ internal static class Charts
     /// <summary>
     /// A channel in deviations from its mean; of long ones the extremes of each stretch, so that no peak is lost.
     /// </summary>
-    private static (double[] X, double[] Y) Thinned(Sequence sequence, int channels, int channel, float mean, float deviation)
+    private static (double[] X, double[] Y) Thinned(
+        Sequence sequence, int channels, int channel, float mean, float deviation)
     {
         var values = sequence.Values.Span;
         int stretch = Math.Max(1, 2 * sequence.Steps / MostPoints);

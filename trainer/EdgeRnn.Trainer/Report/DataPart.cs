@@ -12,7 +12,8 @@ internal static class DataPart
     {
         var train = report.Train;
         var parts = Parts(report);
-        var table = new HtmlTable("Parts", "part", "sequences", "shortest, steps", "longest, steps", "~SHA-256 of its readings and labels");
+        var table = new HtmlTable(
+            "Parts", "part", "sequences", "shortest, steps", "longest, steps", "~SHA-256 of its readings and labels");
         foreach (var (name, data) in parts)
         {
             table.Row(
@@ -21,7 +22,9 @@ internal static class DataPart
                 Html.Of($"<span class=\"mono\">{data.Digest()[..16]}</span>"));
         }
 
-        string rate = train.SampleRateHz > 0 ? FormattableString.Invariant($", {train.SampleRateHz:0.###} steps a second") : "";
+        string rate = train.SampleRateHz > 0
+            ? FormattableString.Invariant($", {train.SampleRateHz:0.###} steps a second")
+            : "";
         var warnings = parts.SelectMany(p => p.Data.Warnings).Distinct().ToList();
         var notes = warnings.Count == 0
             ? Html.Empty
@@ -34,8 +37,12 @@ internal static class DataPart
 
     private static List<(string Name, SequenceDataset Data)> Parts(RunReport report) =>
     [
-        .. report.Examinations.Any(e => e.Part == "training") ? [] : new[] { (report.Folds.Count > 0 ? "all" : "training", report.Train) },
-        .. report.Folds.Count > 0 ? [] : report.Examinations.Select(e => (e.Part, e.Part == "training" ? report.Train : e.Data)),
+        .. report.Examinations.Any(e => e.Part == "training")
+            ? []
+            : new[] { (report.Folds.Count > 0 ? "all" : "training", report.Train) },
+        .. report.Folds.Count > 0
+            ? []
+            : report.Examinations.Select(e => (e.Part, e.Part == "training" ? report.Train : e.Data)),
     ];
 
     private static Html Classes(RunReport report, List<(string Name, SequenceDataset Data)> parts)
@@ -61,7 +68,8 @@ internal static class DataPart
         }
 
         var table = new HtmlTable(
-            "Channels in the sensor's units, and what the model normalises them by", "channel", "smallest", "largest", "mean", "deviation");
+            "Channels in the sensor's units, and what the model normalises them by", "channel", "smallest", "largest",
+                "mean", "deviation");
         for (int c = 0; c < channels; c++)
         {
             table.Row(

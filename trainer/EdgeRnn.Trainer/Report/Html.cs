@@ -18,7 +18,8 @@ internal readonly record struct Html(string Markup)
     public static Html Of(HtmlInterpolation text) => new(text.ToString());
 
     /// <summary>One after another.</summary>
-    public static Html Join<T>(IEnumerable<T> items, Func<T, Html> each) => new(string.Concat(items.Select(i => each(i).Markup)));
+    public static Html Join<T>(IEnumerable<T> items, Func<T, Html> each) =>
+        new(string.Concat(items.Select(i => each(i).Markup)));
 
     /// <summary>Text without markup; characters that HTML cannot hold are replaced.</summary>
     public static Html Text(string? text)

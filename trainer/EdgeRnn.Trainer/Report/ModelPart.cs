@@ -8,11 +8,13 @@ internal static class ModelPart
     {
         var summary = report.Summary;
         var table = new HtmlTable(
-            "Layers, from input to head", "layer", "reads", "gives", "parameters", "float32 bytes", "int8 bytes", "multiply-adds a step");
+            "Layers, from input to head", "layer", "reads", "gives", "parameters", "float32 bytes", "int8 bytes",
+                "multiply-adds a step");
         foreach (var (i, layer) in summary.Layers.Index())
         {
             table.Row(
-                Html.Of($"{i + 1} {layer.Kind}"), Html.Of($"{Shown.Count(layer.Inputs)}"), Html.Of($"{Shown.Count(layer.Outputs)}"),
+                Html.Of($"{i + 1} {layer.Kind}"), Html.Of($"{Shown.Count(layer.Inputs)}"),
+                    Html.Of($"{Shown.Count(layer.Outputs)}"),
                 Html.Of($"{Shown.Count(layer.Parameters)}"), Html.Of($"{Shown.Count(layer.FloatBytes)}"),
                 Html.Of($"{Shown.Count(layer.Int8Bytes)}"), Html.Of($"{Shown.Count(layer.MultiplyAdds)}"));
         }
@@ -20,7 +22,8 @@ internal static class ModelPart
         table.Foot(
             Html.Of($"together"), Html.Empty, Html.Empty, Html.Of($"{Shown.Count(summary.Parameters)}"),
             Html.Of($"{Shown.Count(summary.Layers.Sum(l => l.FloatBytes))}"),
-            Html.Of($"{Shown.Count(summary.Int8 is null ? null : summary.Layers.Sum(l => l.Int8Bytes))}"), Html.Of($"{Shown.Count(summary.MultiplyAdds)}"));
+            Html.Of($"{Shown.Count(summary.Int8 is null ? null : summary.Layers.Sum(l => l.Int8Bytes))}"),
+                Html.Of($"{Shown.Count(summary.MultiplyAdds)}"));
         return Html.Of($"""
             {table.ToHtml()}{Precisions(report)}
             """);
@@ -33,7 +36,8 @@ internal static class ModelPart
         string last = report.Folds.Count > 0 ? "; size and time are of the last fold's network" : "";
         var table = new HtmlTable(
             $"As float32 and with int8 weights; steps timed on this machine, kernel {summary.Kernel}{last}",
-            ["precision", "file, bytes", "a step", "steps a second", .. examinations.Select(e => $"{e.Measure}, {e.Part}")]);
+            ["precision", "file, bytes", "a step", "steps a second",
+                .. examinations.Select(e => $"{e.Measure}, {e.Part}")]);
         table.Row([Html.Of($"float32"), .. Cost(summary.FloatBytes, summary.FloatMicroseconds),
             .. examinations.Select(e => Html.Of($"{e.FloatFigure}"))]);
         if (summary.Int8 is null)
@@ -65,7 +69,8 @@ internal static class ModelPart
 
     private static Html Table(string caption, RunReport report, IEnumerable<ValueRange> ranges)
     {
-        var table = new HtmlTable(caption, "layer", "~values", "smallest", "largest", "mean", "deviation", "~histogram");
+        var table = new HtmlTable(
+            caption, "layer", "~values", "smallest", "largest", "mean", "deviation", "~histogram");
         foreach (var r in ranges)
         {
             table.Row(

@@ -17,7 +17,8 @@ internal static class Page
 
     /// <summary>A part of the page with its heading.</summary>
     public static Html Section(string id, string title, Html content) =>
-        Html.Of($"<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{title}</h2>\n{content}\n</section>\n");
+        Html.Of($"<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 " +
+            $"id=\"{id}-h\">{title}</h2>\n{content}\n</section>\n");
 
     /// <summary>Links to the sections.</summary>
     public static Html Contents(params IEnumerable<(string Id, string Title)> sections) => Html.Of(
@@ -86,7 +87,8 @@ internal sealed class HtmlTable(string caption, params string[] columns)
     /// <summary>The table, which scrolls sideways where it is wider than the page.</summary>
     public Html ToHtml(string kind = "wide")
     {
-        var head = Html.Join(columns.Index(), c => Html.Of($"<th scope=\"col\" class=\"{Class(c.Index)}\">{Title(c.Item)}</th>"));
+        var head = Html.Join(
+            columns.Index(), c => Html.Of($"<th scope=\"col\" class=\"{Class(c.Index)}\">{Title(c.Item)}</th>"));
         var foot = _foot.Count == 0 ? Html.Empty : Html.Of($"<tfoot>{Html.Join(_foot, r => r)}</tfoot>");
         return Html.Of($"""
             <div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table class="{kind}"><caption>{caption}</caption>

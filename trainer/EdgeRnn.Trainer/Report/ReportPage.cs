@@ -58,10 +58,15 @@ public static class ReportPage
         string floatStep = $"float32: {Shown.Microseconds(summary.FloatMicroseconds)}";
         return Page.Figures(
             (name, shown.FloatFigure, report.AreValues ? ValuesPart.Range(shown.Float) : Interval(shown.Float)),
-            ($"{shown.Measure}, int8 weights", shown.Int8Figure, summary.Int8 is null ? "there is none" : "by the board's own arithmetic"),
-            ("Model file, int8", summary.Int8Bytes is { } bytes ? $"{Shown.Count(bytes)} B" : "–", $"float32: {Shown.Count(summary.FloatBytes)} B"),
+            ($"{shown.Measure}, int8 weights", shown.Int8Figure, summary.Int8 is null
+                ? "there is none"
+                : "by the board's own arithmetic"),
+            ("Model file, int8", summary.Int8Bytes is { } bytes
+                ? $"{Shown.Count(bytes)} B"
+                : "–", $"float32: {Shown.Count(summary.FloatBytes)} B"),
             ("A step, int8", step, floatStep),
-            ("Parameters", Shown.Count(summary.Parameters), $"{Shown.Count(summary.MultiplyAdds)} multiply-adds a step"),
+            ("Parameters", Shown.Count(summary.Parameters),
+                $"{Shown.Count(summary.MultiplyAdds)} multiply-adds a step"),
             ("Trained in", Shown.Time(seconds), $"{Shown.Count((long)median.Average())} sequences a second"));
     }
 
@@ -119,7 +124,8 @@ public static class ReportPage
     {
         string[] measures = areValues ? ["loss"] : ["loss", "accuracy"];
         string[] validation = validated ? [.. measures.Select(m => "validation " + m)] : [];
-        var table = new HtmlTable("Figures of each epoch", ["epoch", .. measures, .. validation, "learning rate", "seconds"]);
+        var table = new HtmlTable(
+            "Figures of each epoch", ["epoch", .. measures, .. validation, "learning rate", "seconds"]);
         foreach (var e in history.Epochs)
         {
             List<Html> cells = [Html.Of($"{e.Epoch}"), Html.Of($"{e.Loss:0.0000}")];
@@ -141,14 +147,17 @@ public static class ReportPage
         bool areValues = report.AreValues;
         double Score(FoldResult fold) => areValues ? fold.Evaluation.Loss : fold.Evaluation.Accuracy;
         // As many decimals in each row, so that the bars begin below one another.
-        string Figure(double score) => areValues ? FormattableString.Invariant($"{score:0.0000}") : Shown.Percent(score);
+        string Figure(double score) =>
+            areValues ? FormattableString.Invariant($"{score:0.0000}") : Shown.Percent(score);
         var (mean, deviation) = Metrics.Spread([.. report.Folds.Select(Score)]);
         var worst = areValues ? report.Folds.MaxBy(Score)! : report.Folds.MinBy(Score)!;
         double whole = areValues ? Math.Max(Score(worst), double.Epsilon) : 1;
         string measure = areValues ? "loss" : "accuracy";
-        var table = new HtmlTable($"The {measure} of each network on what it never saw", "held out", "sequences", measure);
+        var table = new HtmlTable(
+            $"The {measure} of each network on what it never saw", "held out", "sequences", measure);
         foreach (var fold in report.Folds)
-            table.Row(Html.Of($"{fold.Name}"), Html.Of($"{Shown.Count(fold.Samples)}"), Bar(Score(fold) / whole, Figure(Score(fold))));
+            table.Row(Html.Of($"{fold.Name}"), Html.Of($"{Shown.Count(fold.Samples)}"),
+                Bar(Score(fold) / whole, Figure(Score(fold))));
         string spread = areValues ? Figure(deviation) : FormattableString.Invariant($"{100 * deviation:0.00}");
         table.Foot(
             Html.Of($"mean ± deviation"), Html.Of($"{Shown.Count(report.Folds.Sum(f => f.Samples))}"),
@@ -174,7 +183,8 @@ public static class ReportPage
         }
 
         var chart = Charts.Confusion(
-            labels, confusion, $"Confusion matrix of {labels.Count} classes; the commonest mistakes are in the table beside it");
+            labels, confusion,
+                $"Confusion matrix of {labels.Count} classes; the commonest mistakes are in the table beside it");
         return Html.Of($"""
             <p>{lead} Rows are classes in the order of their names, columns what they were taken for; the stronger, the larger the part of the row.</p>
             {Page.Legend([(Ink.Good, "right"), (Ink.Bad, "wrong")], "square")}<div class="two"><div class="large">{chart}</div><div>{commonest}</div></div>
@@ -201,7 +211,8 @@ public static class ReportPage
             if (count == 0)
                 return Html.Of($"<td class=\"none\">0</td>");
             string kind = row == column ? "hit" : "miss";
-            return Html.Of($"<td class=\"{kind}\" style=\"--p:{(double)count / classes[row].Support:0.###}\">{Shown.Count(count)}</td>");
+            return Html.Of($"<td class=\"{kind}\" " +
+                $"style=\"--p:{(double)count / classes[row].Support:0.###}\">{Shown.Count(count)}</td>");
         }
     }
 
@@ -227,9 +238,12 @@ public static class ReportPage
         // Of many classes, the weakest are what one looks for; the whole list follows on demand.
         var all = labels.Zip(classes).ToList();
         var weakest = all.Where(c => c.Second.Support > 0).OrderBy(c => c.Second.F1).Take(12);
-        var table = Table(isLong ? "The weakest classes, by F1" : "Precision, recall and F1 of each class", isLong ? weakest : all);
+        var table = Table(
+            isLong ? "The weakest classes, by F1" : "Precision, recall and F1 of each class", isLong ? weakest : all);
         AddMeans(table, classes, report.Shown.Float);
-        var whole = isLong ? Page.Details($"All {labels.Count} classes", Table("All classes", all).ToHtml()) : Html.Empty;
+        var whole = isLong
+            ? Page.Details($"All {labels.Count} classes", Table("All classes", all).ToHtml())
+            : Html.Empty;
         return Html.Of($"""
             <p>{Where(report)}. Precision: of what was given a name, the part that has it. Recall: of what has a name, the part that was given it. F1: their harmonic mean. Support: how many have it.</p>
             {table.ToHtml()}{whole}
@@ -252,7 +266,8 @@ public static class ReportPage
 
     private static void AddMeans(HtmlTable table, IReadOnlyList<ClassMetrics> classes, Evaluation evaluation)
     {
-        foreach (var (name, m) in new[] { ("plain mean", Metrics.MacroMean(classes)), ("mean by support", Metrics.WeightedMean(classes)) })
+        foreach (var (name, m) in new[] { ("plain mean", Metrics.MacroMean(classes)),
+            ("mean by support", Metrics.WeightedMean(classes)) })
         {
             table.Foot(
                 Html.Of($"{name}"), Html.Of($"{Shown.Part(m.Precision)}"), Html.Of($"{Shown.Part(m.Recall)}"),
@@ -270,14 +285,17 @@ public static class ReportPage
             : predictions.Where(p => p.Predicted != p.Label).OrderByDescending(p => p.Scores[p.Predicted]);
         // Where steps have outputs, those beside one another tell the same.
         var worst = ordered.ThenBy(p => p.Index).DistinctBy(p => p.Index).Take(MistakesShown).ToList();
-        string which = report.AreValues ? "the values that are furthest off" : "what the network was most sure of, and wrong";
+        string which = report.AreValues
+            ? "the values that are furthest off"
+            : "what the network was most sure of, and wrong";
         if (worst.Count == 0)
             return Html.Of($"<p>{Where(report)}: there are none.</p>");
         bool isPicture = model.InputSize > Charts.MostLines || report.StepsAreRows;
         string how = (isPicture, report.StepsAreRows) switch
         {
             (true, true) => "Steps run downwards as rows; the stronger, the larger the reading.",
-            (true, false) => $"Steps run to the right, the {model.InputSize} channels downwards; the stronger, the larger the reading.",
+            (true, false) => $"Steps run to the right, the {model.InputSize} channels downwards; the stronger, the " +
+                "larger the reading.",
             _ => "Readings in deviations from their channel's mean, by step.",
         };
         var legend = isPicture || model.InputSize == 1
@@ -295,7 +313,8 @@ public static class ReportPage
         var model = report.Summary.Model;
         var sequence = report.Shown.Data.Sequences[p.Index];
         string from = sequence.Group is { } group ? $", from {group}" : "";
-        string where = $"sequence {p.Index}, {(p.Step is { } step ? $"step {step + 1} of {sequence.Steps}" : $"{sequence.Steps} steps")}{from}";
+        string where = $"sequence {p.Index}, " +
+            $"{(p.Step is { } step ? $"step {step + 1} of {sequence.Steps}" : $"{sequence.Steps} steps")}{from}";
         if (report.AreValues)
         {
             var (value, off) = ValuesPart.Worst(model, p);
@@ -303,10 +322,12 @@ public static class ReportPage
             string said = $"Readings of sequence {p.Index}: {model.Labels[value]} was predicted as {figures}";
             return Page.Figure(
                 Charts.Signal(sequence, model, report.StepsAreRows, said),
-                Html.Of($"<strong>{model.Labels[value]}</strong>: {figures}, off by {off:0.00} deviations<br>{where}"), "signal");
+                Html.Of($"<strong>{model.Labels[value]}</strong>: {figures}, off by {off:0.00} deviations<br>{where}"),
+                    "signal");
         }
 
-        string description = $"Readings of sequence {p.Index}, which is {model.Labels[p.Label]} and was taken for {model.Labels[p.Predicted]}";
+        string description = $"Readings of sequence {p.Index}, which is {model.Labels[p.Label]} and was taken for " +
+            $"{model.Labels[p.Predicted]}";
         var chart = Charts.Signal(sequence, model, report.StepsAreRows, description);
         return Page.Figure(chart, Html.Of($"""
             <strong>{model.Labels[p.Label]}</strong> taken for <strong>{model.Labels[p.Predicted]}</strong>, score {p.Scores[p.Predicted]:0.000} (right class: {p.Scores[p.Label]:0.000})<br>{where}

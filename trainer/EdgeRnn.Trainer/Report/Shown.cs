@@ -21,7 +21,8 @@ internal static class Shown
         us is { } value ? string.Create(CultureInfo.InvariantCulture, $"{value:0.00}\u00A0µs") : "–";
 
     /// <summary>0.4 s, 0:42, or 1:02:03.</summary>
-    public static string Time(double seconds) => seconds < 10 ? FormattableString.Invariant($"{seconds:0.0}\u00A0s") : TimeSpan.FromSeconds(seconds)
+    public static string Time(double seconds) =>
+        seconds < 10 ? FormattableString.Invariant($"{seconds:0.0}\u00A0s") : TimeSpan.FromSeconds(seconds)
         .ToString(seconds >= 3600 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 
     /// <summary>Three significant digits; small and large ones with an exponent.</summary>

@@ -13,7 +13,8 @@ public static class SweepPage
         var failures = report.Rows.SelectMany(r => r.Failures.Select(f => $"{r.Name}: {f}")).ToList();
         var failed = failures.Count == 0
             ? Html.Empty
-            : Page.Section("failures", "Failed runs", Html.Of($"<ul>{Html.Join(failures, f => Html.Of($"<li>{f}</li>"))}</ul>"));
+            : Page.Section(
+                "failures", "Failed runs", Html.Of($"<ul>{Html.Join(failures, f => Html.Of($"<li>{f}</li>"))}</ul>"));
         var body = Html.Of($"""
             <header>
             <p class="eyebrow">EdgeRnn · sweep</p>
@@ -54,9 +55,11 @@ public static class SweepPage
         var smallest = done.Where(r => r.IsOptimal).MinBy(r => r.Int8Bytes ?? long.MaxValue)!;
         return Page.Figures(
             ("Most accurate", Shown.Percent(best.Accuracy.Mean), best.Name),
-            ("Its file, int8", $"{Shown.Count(best.Int8Bytes)}\u00A0B", $"a step: {Shown.Microseconds(best.Microseconds)}"),
+            ("Its file, int8", $"{Shown.Count(best.Int8Bytes)}\u00A0B",
+                $"a step: {Shown.Microseconds(best.Microseconds)}"),
             ("Smallest worth having", $"{Shown.Count(smallest.Int8Bytes)}\u00A0B", smallest.Name),
-            ("Its accuracy", Shown.Percent(smallest.Accuracy.Mean), $"a step: {Shown.Microseconds(smallest.Microseconds)}"));
+            ("Its accuracy", Shown.Percent(smallest.Accuracy.Mean),
+                $"a step: {Shown.Microseconds(smallest.Microseconds)}"));
     }
 
     private static Html Pictures(List<SweepRow> done) => Html.Of($"""
@@ -77,7 +80,8 @@ public static class SweepPage
         if (points.Count == 0)
             return Html.Of($"<p class=\"note\">No choice has these figures.</p>");
         var x = Axis.Over(0, points.Max(p => p.X), title);
-        var y = Axis.Over(points.Min(p => p.Y - p.Spread), Math.Min(100, points.Max(p => p.Y + p.Spread)), "accuracy, %");
+        var y = Axis.Over(
+            points.Min(p => p.Y - p.Spread), Math.Min(100, points.Max(p => p.Y + p.Spread)), "accuracy, %");
         var chart = new Chart(Width, Height, x, y);
         foreach (var p in points.OrderBy(p => p.Row.IsOptimal))
         {
@@ -96,7 +100,8 @@ public static class SweepPage
         string[] options = [.. report.Rows[0].Options.Select(o => o.Name)];
         var table = new HtmlTable(
             "Mean over seeds ± sample deviation; the most accurate first",
-            ["choice", .. options.Select(o => "~" + o), "accuracy, int8", "accuracy, float32", "seeds done", "int8 bytes", "µs a step", "~Pareto"]);
+            ["choice", .. options.Select(o => "~" + o), "accuracy, int8", "accuracy, float32", "seeds done",
+                "int8 bytes", "µs a step", "~Pareto"]);
         foreach (var (i, row) in report.Rows.Index())
         {
             bool isDone = row.Accuracies.Count > 0;

@@ -64,6 +64,7 @@ public sealed record SweepReport
         var done = sorted.Where(r => r.Accuracies.Count > 0).ToList();
         bool[] optimal = Metrics.ParetoOptimal([.. done.Select(r =>
             new[] { -r.Accuracy.Mean, r.Int8Bytes ?? double.MaxValue, r.Microseconds ?? double.MaxValue })]);
-        return [.. done.Zip(optimal, (row, isOptimal) => row with { IsOptimal = isOptimal }), .. sorted.Skip(done.Count)];
+        return [.. done.Zip(optimal, (row, isOptimal) => row with { IsOptimal = isOptimal }),
+            .. sorted.Skip(done.Count)];
     }
 }

@@ -13,7 +13,8 @@ internal static class ValuesPart
         var errors = shown.Float.Errors;
         bool hasInt8 = shown.Int8Errors.Count > 0;
         string[] int8 = hasInt8 ? ["RMSE, int8", "R², int8"] : [];
-        var table = new HtmlTable($"Errors on the {shown.Part} data, in the units of the data", ["value", "RMSE", "MAE", "R²", .. int8]);
+        var table = new HtmlTable(
+            $"Errors on the {shown.Part} data, in the units of the data", ["value", "RMSE", "MAE", "R²", .. int8]);
         foreach (var (k, error) in errors.Index())
         {
             List<Html> cells =
@@ -22,7 +23,8 @@ internal static class ValuesPart
                 Html.Of($"{Shown.Part(error.R2)}"),
             ];
             if (hasInt8)
-                cells.AddRange([Html.Of($"{Shown.Short(shown.Int8Errors[k].Rmse)}"), Html.Of($"{Shown.Part(shown.Int8Errors[k].R2)}")]);
+                cells.AddRange([Html.Of($"{Shown.Short(shown.Int8Errors[k].Rmse)}"),
+                    Html.Of($"{Shown.Part(shown.Int8Errors[k].R2)}")]);
             table.Row([.. cells]);
         }
 
@@ -38,7 +40,8 @@ internal static class ValuesPart
 
     /// <summary>The value that is furthest off, and by how many of its deviations.</summary>
     public static (int Value, double Off) Worst(RnnModel model, Prediction prediction) => prediction.Scores
-        .Select((score, k) => (k, Off: Math.Abs(score - (double)prediction.Targets[k]) / model.OutputDeviation!.Floats[k]))
+        .Select((score, k) =>
+            (k, Off: Math.Abs(score - (double)prediction.Targets[k]) / model.OutputDeviation!.Floats[k]))
         .MaxBy(value => value.Off);
 
     /// <summary>The worst of several values in a few words.</summary>

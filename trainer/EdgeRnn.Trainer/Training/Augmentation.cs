@@ -20,12 +20,15 @@ public sealed record Augmentation
         new("rotate", 180, "degrees, up to 180", a => a.Rotate, (a, x) => a with { Rotate = x }),
         new("drop", 0.9f, "a probability of at most 0.9", a => a.Drop, (a, x) => a with { Drop = x }),
         new("pixels", 1000, "a whole number of pixels", a => a.Pixels, (a, x) => a with { Pixels = (int)x }),
-        new("speed", 0.5f, "a part of the speed, up to 0.5", a => a.Speed, (a, x) => a with { Speed = x }, OfSound: true),
-        new("pitch", 0.5f, "a part of the pitch, up to 0.5", a => a.Pitch, (a, x) => a with { Pitch = x }, OfSound: true),
+        new("speed", 0.5f, "a part of the speed, up to 0.5", a => a.Speed, (a, x) =>
+            a with { Speed = x }, OfSound: true),
+        new("pitch", 0.5f, "a part of the pitch, up to 0.5", a => a.Pitch, (a, x) =>
+            a with { Pitch = x }, OfSound: true),
         new("gain", 40, "decibels, up to 40", a => a.Gain, (a, x) => a with { Gain = x }, OfSound: true),
         new("snr", 60, "decibels, up to 60", a => a.Snr, (a, x) => a with { Snr = x }, OfSound: true),
         new("mix", 60, "decibels, up to 60", a => a.Mix, (a, x) => a with { Mix = x }, OfSound: true),
-        new("bands", 128, "a whole number of features", a => a.Bands, (a, x) => a with { Bands = (int)x }, OfSound: true),
+        new("bands", 128, "a whole number of features", a => a.Bands, (a, x) =>
+            a with { Bands = (int)x }, OfSound: true),
         new("mask", 0.5f, "a part of the length, up to 0.5", a => a.Mask, (a, x) => a with { Mask = x }, OfSound: true),
     ];
 
@@ -138,7 +141,8 @@ public sealed record Augmentation
                 throw new UserException(
                     $"Augmentation '{kind.Name}' is {kind.Amount(this)}, expected {kind.Expected}.");
             if (kind.OfSound && kind.Amount(this) != 0 && data.Features is null)
-                throw new UserException($"'{kind.Name}' varies sound, and {data.Name} holds none; leave it out, or name wav: data.");
+                throw new UserException(
+                    $"'{kind.Name}' varies sound, and {data.Name} holds none; leave it out, or name wav: data.");
         }
 
         if (Rotate > 0 && AxisTriples(data).Length == 0)
@@ -193,6 +197,7 @@ public sealed record Augmentation
         string Name, float Most, string Expected, Func<Augmentation, float> Amount,
         Func<Augmentation, float, Augmentation> With, bool OfSound = false)
     {
-        public bool IsValid(float x) => x >= 0 && x <= Most && (Name is not ("pixels" or "bands") || x == MathF.Floor(x));
+        public bool IsValid(float x) =>
+            x >= 0 && x <= Most && (Name is not ("pixels" or "bands") || x == MathF.Floor(x));
     }
 }

@@ -83,7 +83,8 @@ internal static class Checkpoint
         Compare("a run with", $"{found.Options.Count} options", $"{expected.Options.Count} options");
         if (found.Data != expected.Data)
             throw new UserException(
-                $"The checkpoint '{path}' is of other training data than these; put those back, or train anew elsewhere.");
+                $"The checkpoint '{path}' is of other training data than these; put those back, or train anew " +
+                    "elsewhere.");
         if (found.Validation != expected.Validation)
             throw new UserException(
                 $"The checkpoint '{path}' is of other validation data than these; put those back, or train anew "

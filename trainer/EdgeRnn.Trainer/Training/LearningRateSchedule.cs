@@ -44,7 +44,8 @@ public abstract record LearningRateSchedule
             ("plateau", [var patience, > 0 and < 1 and var drop]) when IsWhole(patience) =>
                 new PlateauSchedule((int)patience, drop),
             _ => throw new UserException(
-                $"'{name}' is not a learning-rate schedule; use constant, step:10:0.5, cosine, cosine:1 for a warm-up " +
+                $"'{name}' is not a learning-rate schedule; use constant, step:10:0.5, cosine, cosine:1 for a " +
+                    $"warm-up " +
                 "epoch, or plateau:5:0.5."),
         };
     }

@@ -23,7 +23,9 @@ internal sealed unsafe class NetworkPass
         _gradients =
         [
             .. network.Layers.Select((layer, i) => new FloatBuffer(
-                (long)(i < pool || network.Pooling == Pooling.EachStep ? batch.RowCapacity : batch.Capacity) * layer.OutputSize)),
+                (long)(i < pool || network.Pooling == Pooling.EachStep
+                    ? batch.RowCapacity
+                    : batch.Capacity) * layer.OutputSize)),
         ];
     }
 

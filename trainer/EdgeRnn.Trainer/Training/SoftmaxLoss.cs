@@ -95,7 +95,8 @@ public abstract record ClassWeights
                 || weight is not (> 0 and <= 1e6f) || !weights.TryAdd(pair[..split], weight))
             {
                 throw new UserException(
-                    $"'{pair}' is not the weight of a class; use balanced, or positive numbers as in rest=0.5,swipe=2.");
+                    $"'{pair}' is not the weight of a class; use balanced, or positive numbers as in " +
+                        "rest=0.5,swipe=2.");
             }
         }
 

@@ -57,7 +57,8 @@ internal sealed class SoundAugmenter
     // Catmull-Rom's cubic between the samples; the ends stay what they are.
     private Span<float> Resampled(ReadOnlySpan<float> audio, double factor)
     {
-        int count = Math.Min(_samples.Length, Math.Max(1, (int)((audio.Length - 1) / factor) + 1)), last = audio.Length - 1;
+        int count = Math.Min(_samples.Length, Math.Max(1, (int)((audio.Length - 1) / factor) + 1)),
+            last = audio.Length - 1;
         var samples = _samples.AsSpan(0, count);
         if (factor == 1)
         {
@@ -70,7 +71,8 @@ internal sealed class SoundAugmenter
             double at = n * factor;
             int i = Math.Min((int)at, last);
             float t = (float)(at - i);
-            float a = audio[Math.Max(i - 1, 0)], b = audio[i], c = audio[Math.Min(i + 1, last)], d = audio[Math.Min(i + 2, last)];
+            float a = audio[Math.Max(i - 1, 0)], b = audio[i], c = audio[Math.Min(i + 1, last)],
+                d = audio[Math.Min(i + 2, last)];
             samples[n] = b + 0.5f * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
         }
 

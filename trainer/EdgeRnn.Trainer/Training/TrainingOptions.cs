@@ -104,7 +104,8 @@ public sealed record TrainingOptions
         bool areValues = data.OutputKind == OutputKind.Values;
         Require(
             (LossFor(data.OutputKind) == LossKind.CrossEntropy) != areValues,
-            $"{data.Name} has {(areValues ? "values, whose loss is mse or mae" : "classes, whose loss is cross-entropy")}.");
+            $"{data.Name} has " +
+                $"{(areValues ? "values, whose loss is mse or mae" : "classes, whose loss is cross-entropy")}.");
         Require(
             !areValues || (ClassWeights is null && LabelSmoothing == 0),
             $"{data.Name} has values, of which there are no classes; leave class weights and label smoothing out.");
@@ -118,7 +119,8 @@ public sealed record TrainingOptions
     /// </summary>
     internal void CheckParts(Network network, SequenceDataset data)
     {
-        Require(Truncate >= 0 && Crop >= 0, $"Parts of sequences have at least 1 step, not {Math.Min(Truncate, Crop)}.");
+        Require(Truncate >= 0
+            && Crop >= 0, $"Parts of sequences have at least 1 step, not {Math.Min(Truncate, Crop)}.");
         Require(Truncate == 0 || Crop == 0, "Sequences are either cropped or truncated; choose one.");
         Require(
             Truncate == 0 || data.EachStep,

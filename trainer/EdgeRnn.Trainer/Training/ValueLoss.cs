@@ -29,7 +29,8 @@ internal static class ValueLoss
     /// <param name="outputs">Outputs of a row.</param>
     /// <param name="scale">Factor of the gradient.</param>
     public static double Of(
-        LossKind kind, ReadOnlySpan<float> y, ReadOnlySpan<float> target, Span<float> gradient, int outputs, float scale)
+        LossKind kind, ReadOnlySpan<float> y, ReadOnlySpan<float> target, Span<float> gradient, int outputs,
+            float scale)
     {
         double sum = 0;
         float unit = scale / outputs;

@@ -82,7 +82,8 @@ internal static class LayerNodes
         {
             FunctionKind.Affine => Scaled("Add", Scaled("Mul", x, "alpha", alpha), "beta", beta),
             FunctionKind.ScaledTanh => Scaled("Mul", graph.Add("Tanh", Scaled("Mul", x, "beta", beta)), "alpha", alpha),
-            FunctionKind.HardSigmoid => graph.Add("HardSigmoid", [x], Attribute("alpha", alpha), Attribute("beta", beta)),
+            FunctionKind.HardSigmoid =>
+                graph.Add("HardSigmoid", [x], Attribute("alpha", alpha), Attribute("beta", beta)),
             FunctionKind.LeakyRelu or FunctionKind.ThresholdedRelu or FunctionKind.Elu =>
                 graph.Add(kind.ToString(), [x], Attribute("alpha", alpha)),
             _ => graph.Add(kind.ToString(), x),

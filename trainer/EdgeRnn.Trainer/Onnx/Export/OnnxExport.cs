@@ -17,7 +17,8 @@ namespace EdgeRnn.Onnx;
 /// </summary>
 public static class OnnxExport
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Plain =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The bytes of the file.</summary>
     /// <param name="model">The model.</param>
@@ -33,7 +34,8 @@ public static class OnnxExport
         if (isStateful && model.StreamRefusal is { } refusal)
             throw new UserException($"A graph with states cannot be made: {refusal}.");
         if (isStateful && model.Pooling is Pooling.Mean or Pooling.Max)
-            throw new UserException("A graph with states cannot be made: the model pools all steps of a window; export it without --stateful.");
+            throw new UserException("A graph with states cannot be made: the model pools all steps of a window; " +
+                "export it without --stateful.");
         var graph = new OnnxGraph("edgernn");
         var network = Computed(model, isStateful);
         string x = Normalised(graph, network, graph.Input("input", "batch", "steps", model.InputSize));
@@ -78,7 +80,8 @@ public static class OnnxExport
     }
 
     // All steps, [steps, batch, outputs], and the final state, [directions, batch, units].
-    private static (string All, string Final) Recurrent(OnnxGraph graph, RnnLayer layer, int n, string x, bool isStateful)
+    private static (string All, string Final) Recurrent(
+        OnnxGraph graph, RnnLayer layer, int n, string x, bool isStateful)
     {
         bool isLstm = layer.Kind == LayerKind.Lstm;
         string[] starts = [Start(graph, layer, $"h{n}", layer.Variant?.InitialHidden, isStateful)];
@@ -106,22 +109,24 @@ public static class OnnxExport
         string batch = graph.Add("Shape", ["input"], Attribute("start", 0), Attribute("end", 1));
         string shape = graph.Add(
             "Concat",
-            [graph.Integers($"{name}.directions", layer.Directions), batch, graph.Integers($"{name}.units", layer.Units)],
+            [graph.Integers($"{name}.directions", layer.Directions), batch,
+                graph.Integers($"{name}.units", layer.Units)],
             Attribute("axis", 0));
         return graph.Add("Expand", value, shape);
     }
 
     // [batch, outputs], or [batch, steps, outputs].
-    private static string Pooled(OnnxGraph graph, Pooling pooling, RnnLayer last, string all, string final) => pooling switch
-    {
-        Pooling.EachStep => graph.Add("Transpose", [all], Axes("perm", 1, 0, 2)),
-        Pooling.Mean => graph.Add("ReduceMean", [all], Axes("axes", 0), Attribute("keepdims", 0)),
-        Pooling.Max => graph.Add("ReduceMax", [all], Axes("axes", 0), Attribute("keepdims", 0)),
-        Pooling.LastStep => graph.Add("Gather", [all, graph.Constant("last", [-1L])], Attribute("axis", 0)),
-        _ when last.Directions == 1 => graph.Add("Squeeze", final, graph.Integers("direction", 0)),
-        _ => graph.Add("Reshape", graph.Add("Transpose", [final], Axes("perm", 1, 0, 2)),
-            graph.Integers("states", 0, last.Outputs)),
-    };
+    private static string Pooled(OnnxGraph graph, Pooling pooling, RnnLayer last, string all, string final) =>
+        pooling switch
+        {
+            Pooling.EachStep => graph.Add("Transpose", [all], Axes("perm", 1, 0, 2)),
+            Pooling.Mean => graph.Add("ReduceMean", [all], Axes("axes", 0), Attribute("keepdims", 0)),
+            Pooling.Max => graph.Add("ReduceMax", [all], Axes("axes", 0), Attribute("keepdims", 0)),
+            Pooling.LastStep => graph.Add("Gather", [all, graph.Constant("last", [-1L])], Attribute("axis", 0)),
+            _ when last.Directions == 1 => graph.Add("Squeeze", final, graph.Integers("direction", 0)),
+            _ => graph.Add("Reshape", graph.Add("Transpose", [final], Axes("perm", 1, 0, 2)),
+                graph.Integers("states", 0, last.Outputs)),
+        };
 
     private static string Output(OnnxGraph graph, RnnModel network)
     {

@@ -64,7 +64,8 @@ internal sealed class OnnxGraph(string name)
     public string Constant<T>(string name, ReadOnlySpan<T> values, params ReadOnlySpan<int> shape)
         where T : unmanaged
     {
-        var type = typeof(T) == typeof(float) ? DataType.Float : typeof(T) == typeof(long) ? DataType.Int64 : DataType.Int8;
+        var type = typeof(T) == typeof(float) ? DataType.Float : typeof(T) == typeof(long) ? DataType.Int64
+            : DataType.Int8;
         var tensor = new TensorProto
         {
             Name = name,

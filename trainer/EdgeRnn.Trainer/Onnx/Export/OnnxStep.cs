@@ -24,7 +24,9 @@ public static class OnnxStep
         for (int n = 0; n < model.Layers.Count; n++)
         {
             var layer = model.Layers[n];
-            x = layer.IsRecurrent ? Recurrent(graph, layer, n, x) : LayerNodes.Dense(graph, Dequantized.Of(layer), n, x);
+            x = layer.IsRecurrent
+                ? Recurrent(graph, layer, n, x)
+                : LayerNodes.Dense(graph, Dequantized.Of(layer), n, x);
         }
         graph.Output("scores", 1, 1, model.Labels.Count);
         graph.Add("Softmax", [x], ["scores"], [Attribute("axis", -1)]);
@@ -73,7 +75,8 @@ public static class OnnxStep
         string[] Quantized(string name, Tensor tensor)
         {
             name = LayerNodes.Name(n, name);
-            sbyte[] rows = LayerNodes.Transposed<sbyte>(GateOrder.ToOnnx(tensor.Int8s, order), tensor.Rows, tensor.Columns);
+            sbyte[] rows =
+                LayerNodes.Transposed<sbyte>(GateOrder.ToOnnx(tensor.Int8s, order), tensor.Rows, tensor.Columns);
             return
             [
                 graph.Constant<sbyte>(name, rows, 1, tensor.Columns, tensor.Rows),

@@ -59,7 +59,8 @@ internal static class StoredModel
 
     private static void Fill(Ernn.Layer layer, int n, Dictionary<string, TensorProto> constants)
     {
-        if (layer.Units is < 1 or > RnnModel.MaxUnits || layer.InputSize is < 1 or > RnnModel.MaxInputs || layer.WeightIh is null)
+        if (layer.Units is < 1 or > RnnModel.MaxUnits || layer.InputSize is < 1 or > RnnModel.MaxInputs
+            || layer.WeightIh is null)
             throw new FormatException();
         var kind = (LayerKind)layer.Kind;
         int units = (int)layer.Units, inputs = (int)layer.InputSize;

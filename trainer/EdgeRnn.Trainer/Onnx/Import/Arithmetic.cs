@@ -45,7 +45,8 @@ internal static class Arithmetic
         // Channels are the second axis, the others repeat.
         int[] shape = [signal.Shape[1], .. Enumerable.Repeat(1, signal.Shape.Length - 2)];
         float epsilon = o.Number("epsilon", 1e-5f);
-        float[][] moments = [.. Enumerable.Range(1, 4).Select(i => Repeated(Rearrangement.Shaped(o.Floats(i), shape), signal.Shape))];
+        float[][] moments =
+            [.. Enumerable.Range(1, 4).Select(i => Repeated(Rearrangement.Shaped(o.Floats(i), shape), signal.Shape))];
         var (scale, bias, mean, variance) = (moments[0], moments[1], moments[2], moments[3]);
         return Scaled(o.Stages, signal, Factor, i => bias[i] - Factor(i) * mean[i], isProduct: true);
 
@@ -88,7 +89,8 @@ internal static class Arithmetic
         int axis = Value.Axis(o.Integer("axis", o.Opset >= 13 ? -1 : 1), signal.Shape.Length);
         int length = Value.CountOf(signal.Shape.AsSpan(axis));
         if (o.Opset >= 13 && length != signal.Shape[axis])
-            throw new UserException("it goes over an axis that is not the last, where scores are of the units of a step");
+            throw new UserException(
+                "it goes over an axis that is not the last, where scores are of the units of a step");
         var rows = Rows.Of(o.Stages, signal, length);
         if (!rows.IsWhole)
             throw new UserException("it goes over some of the units only");
@@ -144,7 +146,8 @@ internal static class Arithmetic
         return new(signal.Shape, Array.ConvertAll(signal.Names, name => name - before.Start + stage.Start));
     }
 
-    private static SignalValue Pool(Stages stages, SignalValue signal, HashSet<int> axes, bool keepsAxes, Pooling pooling)
+    private static SignalValue Pool(
+        Stages stages, SignalValue signal, HashSet<int> axes, bool keepsAxes, Pooling pooling)
     {
         int rank = signal.Shape.Length;
         var before = stages.Of(signal);

@@ -20,19 +20,23 @@ internal static class Constants
         return (DataType)tensor.DataType switch
         {
             DataType.Float => new FloatValue(shape, Read(tensor, count, tensor.FloatData)),
-            DataType.Double => new FloatValue(shape, Array.ConvertAll(Read(tensor, count, tensor.DoubleData), x => (float)x)),
+            DataType.Double =>
+                new FloatValue(shape, Array.ConvertAll(Read(tensor, count, tensor.DoubleData), x => (float)x)),
             DataType.Int64 => new IntegerValue(shape, Read(tensor, count, tensor.Int64Data)),
-            DataType.Int32 => new IntegerValue(shape, Array.ConvertAll(Read(tensor, count, tensor.Int32Data), x => (long)x)),
+            DataType.Int32 =>
+                new IntegerValue(shape, Array.ConvertAll(Read(tensor, count, tensor.Int32Data), x => (long)x)),
             DataType.Bool => new IntegerValue(shape, Array.ConvertAll(
                 Read(tensor, count, [.. tensor.Int32Data.Select(x => (byte)x)]), x => (long)x)),
-            _ => throw new UserException($"tensor '{tensor.Name}' has element type {tensor.DataType}, expected 1 (float), "
+            _ => throw new UserException(
+                $"tensor '{tensor.Name}' has element type {tensor.DataType}, expected 1 (float), "
                 + "11 (double), 6 (int32), 7 (int64) or 9 (bool); export the network in single precision"),
         };
     }
 
     /// <summary>The refusal of a path in a file.</summary>
     public static UserException OutsideOf(TensorProto tensor) => new(
-        $"tensor '{tensor.Name}' lies in another file, which is not read; save the network with its weights in one file");
+        $"tensor '{tensor.Name}' lies in another file, which is not read; save the network with its weights in one " +
+            "file");
 
     public static Value OfNode(Operation o)
     {
@@ -63,24 +67,28 @@ internal static class Constants
         int[] shape = o.Input(0).Shape;
         int rank = shape.Length;
         int start = (int)Math.Clamp(o.Integer("start", 0) is < 0 and var s ? s + rank : o.Integer("start", 0), 0, rank);
-        int end = (int)Math.Clamp(o.Integer("end", rank) is < 0 and var e ? e + rank : o.Integer("end", rank), start, rank);
+        int end = (int)Math.Clamp(
+            o.Integer("end", rank) is < 0 and var e ? e + rank : o.Integer("end", rank), start, rank);
         return new IntegerValue([end - start], [.. shape[start..end].Select(size => (long)size)]);
     }
 
     public static Value Cast(Operation o) => ((DataType)o.Integer("to", 0), o.Input(0)) switch
     {
         (DataType.Float or DataType.Double, SignalValue or FloatValue) => o.Input(0),
-        (DataType.Float or DataType.Double, IntegerValue v) => new FloatValue(v.Shape, Array.ConvertAll(v.Data, x => (float)x)),
+        (DataType.Float or DataType.Double, IntegerValue v) =>
+            new FloatValue(v.Shape, Array.ConvertAll(v.Data, x => (float)x)),
         (DataType.Int32 or DataType.Int64, IntegerValue) => o.Input(0),
         (DataType.Int32 or DataType.Int64, FloatValue v) when v.Data.All(x => Math.Abs(x) < 1e15f) =>
             new IntegerValue(v.Shape, Array.ConvertAll(v.Data, x => (long)x)),
         (DataType.Bool, IntegerValue v) => new IntegerValue(v.Shape, Array.ConvertAll(v.Data, x => x != 0 ? 1L : 0)),
-        (var type, var value) => throw new UserException($"it makes element type {(int)type} of {Operation.Kind(value)}"),
+        (var type, var value) =>
+            throw new UserException($"it makes element type {(int)type} of {Operation.Kind(value)}"),
     };
 
     public static Value Where(Operation o)
     {
-        if (o.Input(0) is not IntegerValue condition || o.Input(1) is not IntegerValue || o.Input(2) is not IntegerValue)
+        if (o.Input(0) is not IntegerValue condition || o.Input(1) is not IntegerValue
+            || o.Input(2) is not IntegerValue)
             throw new UserException("it chooses between other than constant integers");
         int[] shape = Rearrangement.Common(Rearrangement.Common(condition.Shape, o.Input(1).Shape), o.Input(2).Shape);
         long[] c = Broadcast(condition, shape), a = Broadcast(o.Input(1), shape), b = Broadcast(o.Input(2), shape);
@@ -97,7 +105,8 @@ internal static class Constants
                 long[] a = Broadcast(x, shape), b = Broadcast(y, shape);
                 return new IntegerValue(shape, [.. a.Select((value, i) => Integer(o.Node.OpType, value, b[i]))]);
             case (FloatValue x, FloatValue y):
-                float[] c = ((FloatValue)Rearrangement.Broadcast(x, shape)).Data, d = ((FloatValue)Rearrangement.Broadcast(y, shape)).Data;
+                float[] c = ((FloatValue)Rearrangement.Broadcast(x, shape)).Data,
+                    d = ((FloatValue)Rearrangement.Broadcast(y, shape)).Data;
                 return new FloatValue(shape, [.. c.Select((value, i) => Number(o.Node.OpType, value, d[i]))]);
             case var (x, y):
                 throw new UserException($"it takes {Operation.Kind(x)} and {Operation.Kind(y)}");
@@ -129,7 +138,8 @@ internal static class Constants
         _ => throw new UserException("it compares numbers that are not integers"),
     };
 
-    private static long[] Broadcast(Value value, int[] shape) => ((IntegerValue)Rearrangement.Broadcast(value, shape)).Data;
+    private static long[] Broadcast(Value value, int[] shape) =>
+        ((IntegerValue)Rearrangement.Broadcast(value, shape)).Data;
 
     private static FloatValue Vector(float[] values) => new([values.Length], values);
 
@@ -148,6 +158,7 @@ internal static class Constants
         return tensor.RawData.Length == (long)count * Marshal.SizeOf<T>()
             ? raw.ToArray()
             : throw new UserException(
-                $"tensor '{tensor.Name}' has {tensor.RawData.Length} bytes, expected {(long)count * Marshal.SizeOf<T>()}");
+                $"tensor '{tensor.Name}' has {tensor.RawData.Length} bytes, expected " +
+                    $"{(long)count * Marshal.SizeOf<T>()}");
     }
 }

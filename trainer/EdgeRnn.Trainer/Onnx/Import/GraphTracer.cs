@@ -50,7 +50,8 @@ internal sealed class GraphTracer
         while (open.TryPop(out var top))
         {
             var (node, known) = top;
-            while (known < node.Input.Count && (node.Input[known].Length == 0 || _values.ContainsKey(node.Input[known])))
+            while (known < node.Input.Count
+                && (node.Input[known].Length == 0 || _values.ContainsKey(node.Input[known])))
                 known++;
             if (known < node.Input.Count)
             {
@@ -108,5 +109,6 @@ internal sealed class GraphTracer
 
     private static UserException Refuse(NodeProto? node, string reason) => new(node is null
         ? reason
-        : $"node '{(node.Name.Length > 0 ? node.Name : node.Output.FirstOrDefault() ?? "")}' ({node.OpType}): {reason}");
+        : $"node '{(node.Name.Length > 0 ? node.Name : node.Output.FirstOrDefault() ?? "")}' ({node.OpType}): " +
+            $"{reason}");
 }

@@ -47,11 +47,14 @@ internal sealed class LayerChain
         if (!chain._layers.Any(layer => layer.IsRecurrent))
             throw new UserException("the network has no recurrent layer between its input and this output");
 
-        bool isFunction = chain._pending.TrueForAll(stage => stage is Scaling) && chain._layers[^1] is { Variant: not null, IsRecurrent: false }
+        bool isFunction = chain._pending.TrueForAll(stage => stage is Scaling)
+            && chain._layers[^1] is { Variant: not null, IsRecurrent: false }
             or { Activation: Activation.Relu, IsRecurrent: false };
         if (kind == OutputKind.Values && chain.SoftmaxIsLog is not null)
             throw new UserException("it ends in softmax, whose results are scores of classes, not values");
-        kind ??= chain.SoftmaxIsLog is null && (isFunction || last.Features == 1) ? OutputKind.Values : OutputKind.Classes;
+        kind ??= chain.SoftmaxIsLog is null && (isFunction || last.Features == 1)
+            ? OutputKind.Values
+            : OutputKind.Classes;
         chain.AddHead(kind.Value, isFunction);
         return (chain, kind.Value);
     }
@@ -73,9 +76,11 @@ internal sealed class LayerChain
     private void Add(Recurrent stage)
     {
         if (_pooling is not null)
-            throw new UserException("a recurrent layer reads what was pooled over time, where EdgeRnn pools after the last one");
+            throw new UserException(
+                "a recurrent layer reads what was pooled over time, where EdgeRnn pools after the last one");
         if (_layers.Count > 0 && !_layers[^1].IsRecurrent)
-            throw new UserException("a recurrent layer reads what a function was applied to, where EdgeRnn has these after the last one");
+            throw new UserException(
+                "a recurrent layer reads what a function was applied to, where EdgeRnn has these after the last one");
         var layer = stage.Layer;
         if (_layers.Count == 0)
             Normalise();
@@ -85,8 +90,10 @@ internal sealed class LayerChain
             layer = layer with
             {
                 InputSize = affine.Inputs,
-                WeightIh = Tensor.FromFloats(layer.WeightIh.Rows, affine.Inputs, affine.Before(layer.WeightIh, out float[] sums)),
-                BiasIh = Tensor.FromFloats(layer.BiasIh.Rows, 1, [.. sums.Zip(layer.BiasIh.Floats.ToArray(), (a, b) => a + b)]),
+                WeightIh = Tensor.FromFloats(
+                    layer.WeightIh.Rows, affine.Inputs, affine.Before(layer.WeightIh, out float[] sums)),
+                BiasIh = Tensor.FromFloats(
+                    layer.BiasIh.Rows, 1, [.. sums.Zip(layer.BiasIh.Floats.ToArray(), (a, b) => a + b)]),
             };
             _pending.Clear();
         }
@@ -115,16 +122,19 @@ internal sealed class LayerChain
         if (!_layers.Any(layer => layer.IsRecurrent))
             throw new UserException("the readings are pooled over time before any recurrent layer");
         if (stage.Pooling == EdgeRnn.Pooling.Mean && !_layers[^1].IsRecurrent)
-            throw new UserException("the mean over time is of what a function was applied to, where EdgeRnn pools right after the last recurrent layer");
+            throw new UserException("the mean over time is of what a function was applied to, where EdgeRnn pools " +
+                "right after the last recurrent layer");
         if (stage.Pooling == EdgeRnn.Pooling.Max && (!_layers[^1].IsRecurrent || _pending.Count > 0))
-            throw new UserException("the maximum over time is of other than a recurrent layer's units, where EdgeRnn pools right after the last one");
+            throw new UserException("the maximum over time is of other than a recurrent layer's units, where EdgeRnn " +
+                "pools right after the last one");
         _pooling ??= stage.Pooling;
     }
 
     private void Add(Applied stage)
     {
         if (_layers.Count == 0)
-            throw new UserException($"a function ({stage.Function.Kind}) comes before the first recurrent layer, where EdgeRnn has none");
+            throw new UserException(
+                $"a function ({stage.Function.Kind}) comes before the first recurrent layer, where EdgeRnn has none");
         var function = stage.Function;
         AddDense(_pending, stage.Features, function);
         _pending.Clear();
@@ -158,7 +168,9 @@ internal sealed class LayerChain
         // From the first factor after the last product of weights on, it is the scale of the values.
         int after = _pending.FindLastIndex(stage => stage is Linear) + 1;
         int scale = isFunction ? 0 : _pending.FindIndex(after, stage => stage is Scaling { IsProduct: true });
-        var output = scale >= 0 && scale < _pending.Count ? Affine.Of([.. _pending.Skip(scale)]) : Affine.Identity(features);
+        var output = scale >= 0 && scale < _pending.Count
+            ? Affine.Of([.. _pending.Skip(scale)])
+            : Affine.Identity(features);
         if (output.Scale.All(s => s is >= 1e-12 and <= 1e12))
             _pending.RemoveRange(scale < 0 ? _pending.Count : scale, scale < 0 ? 0 : _pending.Count - scale);
         else

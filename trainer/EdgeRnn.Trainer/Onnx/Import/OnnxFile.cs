@@ -31,7 +31,8 @@ internal static class OnnxFile
                 throw new UserException($"There is no file '{path}'; name an ONNX file.");
             return file.Length <= MostBytes
                 ? File.ReadAllBytes(path)
-                : throw new UserException($"'{path}' has {file.Length} bytes, expected an ONNX file of at most {MostBytes}.");
+                : throw new UserException(
+                    $"'{path}' has {file.Length} bytes, expected an ONNX file of at most {MostBytes}.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,12 +71,15 @@ internal static class OnnxFile
         {
             ulong tag = Varint(ref bytes);
             if (tag >> 3 > int.MaxValue || message.FindFieldByNumber((int)(tag >> 3)) is not { } field)
-                throw new UserException($"its {message.Name} has a field {tag >> 3}, which ONNX up to IR version 12 does not have; "
+                throw new UserException(
+                    $"its {message.Name} has a field {tag >> 3}, which ONNX up to IR version 12 does not have; "
                     + "export it for an older version");
             var wire = (WireFormat.WireType)(tag & 7);
-            bool isPacked = wire == WireFormat.WireType.LengthDelimited && field.IsRepeated && WireTypeOf(field) != wire;
+            bool isPacked =
+                wire == WireFormat.WireType.LengthDelimited && field.IsRepeated && WireTypeOf(field) != wire;
             if (wire != WireTypeOf(field) && !isPacked)
-                throw new UserException($"its {message.Name}.{field.Name} is written as wire type {(int)wire}, expected "
+                throw new UserException(
+                    $"its {message.Name}.{field.Name} is written as wire type {(int)wire}, expected "
                     + $"{(int)WireTypeOf(field)}: {DamagedFile}");
             var start = bytes;
             var content = Content(ref bytes, wire);
@@ -83,7 +87,8 @@ internal static class OnnxFile
             if (isInteger && field.IsRepeated && (integerBytes += start.Length - bytes.Length) > MostIntegerBytes)
                 throw new UserException($"it has more than {MostIntegerBytes} bytes of integers that are not raw data");
             if (wire == WireFormat.WireType.LengthDelimited && !isPacked && ++objects > MostObjects)
-                throw new UserException($"it has more than {MostObjects} messages and texts, far beyond any recurrent network");
+                throw new UserException(
+                    $"it has more than {MostObjects} messages and texts, far beyond any recurrent network");
             if (field.FieldType == FieldType.Message)
                 Walk(content, field.MessageType, ref objects, ref integerBytes);
         }

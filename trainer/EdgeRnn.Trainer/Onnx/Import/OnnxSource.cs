@@ -27,7 +27,8 @@ internal sealed class OnnxSource
         }
         ValueInfoProto[] inputs = [.. Graph.Input.Where(input => !_tensors.ContainsKey(input.Name))];
         if (inputs.Length == 0 || Graph.Output.Count == 0)
-            throw new UserException($"it has {inputs.Length} inputs and {Graph.Output.Count} outputs, expected one of each");
+            throw new UserException(
+                $"it has {inputs.Length} inputs and {Graph.Output.Count} outputs, expected one of each");
         (Input, InputShape) = (inputs[0].Name, ShapeOf(inputs[0]));
         Starts = [.. inputs.Skip(1).Select(Start)];
         Output = Graph.Output[0].Name;
@@ -72,7 +73,8 @@ internal sealed class OnnxSource
         for (int i = 0; i < axes.Length; i++)
         {
             if (axes[i] == '1' && InputShape[i] > 1)
-                throw new UserException($"input '{Input}' has {axes.Length} axes, expected sequences, steps and channels");
+                throw new UserException(
+                    $"input '{Input}' has {axes.Length} axes, expected sequences, steps and channels");
         }
         int size = axes.Contains(axis) ? InputShape[axes.IndexOf(axis)] : 1;
         if (axis == 't')
@@ -87,7 +89,8 @@ internal sealed class OnnxSource
             throw new UserException($"it names {sets.Length} versions of the standard operators, expected 1");
         return sets[0].Version >= OnnxImport.OldestOpset
             ? sets[0].Version
-            : throw new UserException($"its operators are of version {sets[0].Version}, expected {OnnxImport.OldestOpset} or newer; "
+            : throw new UserException(
+                $"its operators are of version {sets[0].Version}, expected {OnnxImport.OldestOpset} or newer; "
                 + "export it with a newer opset_version");
     }
 
@@ -100,7 +103,8 @@ internal sealed class OnnxSource
     private static int[] ShapeOf(ValueInfoProto value)
     {
         if (value.Type?.TensorType is not { } tensor || tensor.ElemType is not ((int)TensorProto.Types.DataType.Float))
-            throw new UserException($"input '{value.Name}' is no tensor of element type 1 (float); export the network in single precision");
+            throw new UserException(
+                $"input '{value.Name}' is no tensor of element type 1 (float); export the network in single precision");
         return [.. (tensor.Shape?.Dim ?? []).Select(dim => dim.HasDimValue ? Constants.Size(dim.DimValue) : 0)];
     }
 }

@@ -33,7 +33,8 @@ internal sealed record Operation(NodeProto Node, long Opset, Stages Stages, IRea
 
     public float Number(string name, float value) => Find(name, AttributeType.Float) is { } a ? a.F : value;
 
-    public string Text(string name, string value) => Find(name, AttributeType.String) is { } a ? a.S.ToStringUtf8() : value;
+    public string Text(string name, string value) =>
+        Find(name, AttributeType.String) is { } a ? a.S.ToStringUtf8() : value;
 
     public long[]? Integers(string name) => Find(name, AttributeType.Ints)?.Ints.ToArray();
 
@@ -60,7 +61,8 @@ internal sealed record Operation(NodeProto Node, long Opset, Stages Stages, IRea
         if (found.Length > 1)
             throw new UserException($"its attribute {name} is there twice");
         if (found.Length == 1 && (found[0].Type != type || found[0].RefAttrName.Length > 0))
-            throw new UserException($"its attribute {name} has type {(int)found[0].Type}, expected {(int)type} ({type})");
+            throw new UserException(
+                $"its attribute {name} has type {(int)found[0].Type}, expected {(int)type} ({type})");
         return found.FirstOrDefault();
     }
 }

@@ -16,7 +16,8 @@ internal static class Operators
         ["Squeeze"] = o => [Rearrangement.Squeeze(o.Input(0), o.Integers(1, "axes"))],
         ["Unsqueeze"] = o => [Rearrangement.Unsqueeze(o.Input(0), Needed(o.Integers(1, "axes")))],
         ["Gather"] = o => [Rearrangement.Gather(o.Input(0), Indices(o), o.Integer("axis", 0))],
-        ["Slice"] = o => [Rearrangement.Slice(o.Input(0), Needed(o.Integers(1, "starts")), Needed(o.Integers(2, "ends")),
+        ["Slice"] = o =>
+            [Rearrangement.Slice(o.Input(0), Needed(o.Integers(1, "starts")), Needed(o.Integers(2, "ends")),
             o.Integers(3, "axes"), o.Integers(4))],
         ["Split"] = Split,
         ["Concat"] = o => [Concat(o)],
@@ -50,7 +51,8 @@ internal static class Operators
         ["Relu"] = o => [Arithmetic.Apply(o, new(FunctionKind.Relu))],
         ["Softsign"] = o => [Arithmetic.Apply(o, new(FunctionKind.Softsign))],
         ["Softplus"] = o => [Arithmetic.Apply(o, new(FunctionKind.Softplus))],
-        ["HardSigmoid"] = o => [Arithmetic.Apply(o, new(FunctionKind.HardSigmoid, o.Number("alpha", 0.2f), o.Number("beta", 0.5f)))],
+        ["HardSigmoid"] = o =>
+            [Arithmetic.Apply(o, new(FunctionKind.HardSigmoid, o.Number("alpha", 0.2f), o.Number("beta", 0.5f)))],
         ["LeakyRelu"] = o => [Arithmetic.Apply(o, new(FunctionKind.LeakyRelu, o.Number("alpha", 0.01f)))],
         ["ThresholdedRelu"] = o => [Arithmetic.Apply(o, new(FunctionKind.ThresholdedRelu, o.Number("alpha", 1)))],
         ["Elu"] = o => [Arithmetic.Apply(o, new(FunctionKind.Elu, o.Number("alpha", 1)))],
@@ -60,7 +62,8 @@ internal static class Operators
         ["RNN"] = RecurrentOperator.Compute,
 
         ["LayerNormalization"] = _ => throw new UserException(
-            "its scale depends on each input, so no layer can take it in; train without it, or with batch normalisation"),
+            "its scale depends on each input, so no layer can take it in; train without it, or with batch " +
+                "normalisation"),
     };
 
     /// <summary>The results of a node.</summary>
@@ -68,9 +71,11 @@ internal static class Operators
     public static IReadOnlyList<Value> Compute(Operation operation) =>
         Known.TryGetValue(operation.Node.OpType, out var compute)
             ? compute(operation)
-            : throw new UserException("EdgeRnn has no such operator around its layers; leave it out of the exported network");
+            : throw new UserException(
+                "EdgeRnn has no such operator around its layers; leave it out of the exported network");
 
-    private static long[] Needed(long[]? integers) => integers ?? throw new UserException("its constant integers are missing");
+    private static long[] Needed(long[]? integers) =>
+        integers ?? throw new UserException("its constant integers are missing");
 
     private static IntegerValue Indices(Operation o) => o.Input(1) as IntegerValue
         ?? throw new UserException("it looks rows up by a signal, as embeddings do, which EdgeRnn has not");

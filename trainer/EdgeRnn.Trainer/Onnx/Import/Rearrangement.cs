@@ -68,7 +68,8 @@ internal static class Rearrangement
         if (ones.Count != axes.Length)
             throw new UserException("it names an axis twice");
         int next = 0;
-        return Shaped(value, [.. Enumerable.Range(0, rank).Select(axis => ones.Contains(axis) ? 1 : value.Shape[next++])]);
+        return Shaped(
+            value, [.. Enumerable.Range(0, rank).Select(axis => ones.Contains(axis) ? 1 : value.Shape[next++])]);
     }
 
     /// <summary>
@@ -98,7 +99,8 @@ internal static class Rearrangement
     public static Value Slice(Value value, long[] starts, long[] ends, long[]? axes, long[]? steps)
     {
         axes ??= [.. Enumerable.Range(0, starts.Length).Select(a => (long)a)];
-        if (ends.Length != starts.Length || axes.Length != starts.Length || steps is not null && steps.Length != starts.Length)
+        if (ends.Length != starts.Length || axes.Length != starts.Length || steps is not null
+            && steps.Length != starts.Length)
             throw new UserException("its starts, ends, axes and steps are not equally many");
         int[] shape = [.. value.Shape], strides = Strides(value.Shape);
         int offset = 0;
@@ -110,7 +112,8 @@ internal static class Rearrangement
                 throw new UserException($"a step of {step} is none");
             long start = Math.Clamp(starts[i] < 0 ? starts[i] + size : starts[i], 0, step < 0 ? size - 1 : size);
             long end = Math.Clamp(ends[i] < 0 ? ends[i] + size : ends[i], step < 0 ? -1 : 0, size);
-            shape[axis] = (int)Math.Max(0, step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step);
+            shape[axis] =
+                (int)Math.Max(0, step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step);
             offset += shape[axis] > 0 ? (int)start * strides[axis] : 0;
             strides[axis] *= (int)step;
         }

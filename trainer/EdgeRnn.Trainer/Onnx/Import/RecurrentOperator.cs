@@ -13,18 +13,21 @@ internal static class RecurrentOperator
         var kind = o.Node.OpType switch { "LSTM" => LayerKind.Lstm, "GRU" => LayerKind.Gru, _ => LayerKind.SimpleRnn };
         bool isBatchFirst = o.Integer("layout", 0) != 0;
         if (x.Shape.Length != 3 || w.Shape.Length != 3 || r.Shape.Length != 3)
-            throw new UserException($"X, W and R have {x.Shape.Length}, {w.Shape.Length} and {r.Shape.Length} axes, expected 3 each");
+            throw new UserException(
+                $"X, W and R have {x.Shape.Length}, {w.Shape.Length} and {r.Shape.Length} axes, expected 3 each");
         int units = r.Shape[2], gates = RnnLayer.GatesOf(kind), inputs = x.Shape[2];
         var direction = o.Text("direction", "forward") switch
         {
             "forward" => Direction.Forward,
             "reverse" => Direction.Reverse,
             "bidirectional" => Direction.Bidirectional,
-            var other => throw new UserException($"its direction is '{other}', expected forward, reverse or bidirectional"),
+            var other =>
+                throw new UserException($"its direction is '{other}', expected forward, reverse or bidirectional"),
         };
         int directions = direction == Direction.Bidirectional ? 2 : 1;
         if (o.Integer("hidden_size", units) != units || units is < 1 or > RnnModel.MaxUnits)
-            throw new UserException($"its hidden_size is {o.Integer("hidden_size", units)} and R has {units} columns, expected 1 to {RnnModel.MaxUnits}");
+            throw new UserException($"its hidden_size is {o.Integer("hidden_size", units)} and R has {units} " +
+                $"columns, expected 1 to {RnnModel.MaxUnits}");
         if (inputs is < 1 or > RnnModel.MaxInputs)
             throw new UserException($"it reads {inputs} values a step, expected 1 to {RnnModel.MaxInputs}");
         Expect("W", w, directions, gates * units, inputs);
@@ -39,12 +42,14 @@ internal static class RecurrentOperator
                 throw new UserException("it does not read each step of each sequence once, in order");
         }
         if (o.Integers(4) is { } lengths && lengths.Any(length => length != steps))
-            throw new UserException("its sequence_lens end sequences before the last step, where EdgeRnn reads them whole");
+            throw new UserException(
+                "its sequence_lens end sequences before the last step, where EdgeRnn reads them whole");
 
         int[] order = GateOrder.Rows(kind, directions, units);
         var (biasIh, biasHh) = Biases(o, directions, gates * units, order);
         var functions = Functions(o, kind, directions);
-        bool isRelu = kind == LayerKind.SimpleRnn && functions.Count > 0 && functions.All(f => f.Kind == FunctionKind.Relu);
+        bool isRelu =
+            kind == LayerKind.SimpleRnn && functions.Count > 0 && functions.All(f => f.Kind == FunctionKind.Relu);
         var variant = new CellVariant
         {
             Functions = isRelu ? [] : functions,
@@ -52,9 +57,15 @@ internal static class RecurrentOperator
             Clip = Clip(o),
             InputForget = kind == LayerKind.Lstm && o.Integer("input_forget", 0) != 0,
             InitialHidden = Start(o, 5, "initial_h", directions, batch, units, isBatchFirst),
-            InitialCell = kind == LayerKind.Lstm ? Start(o, 6, "initial_c", directions, batch, units, isBatchFirst) : null,
+            InitialCell = kind == LayerKind.Lstm
+                ? Start(o, 6, "initial_c", directions, batch, units, isBatchFirst)
+                : null,
         };
-        bool isPlain = variant is { Functions.Count: 0, Peephole: null, Clip: 0, InputForget: false, InitialHidden: null, InitialCell: null };
+        bool isPlain = variant is
+        {
+            Functions.Count: 0, Peephole: null, Clip: 0, InputForget: false,
+            InitialHidden: null, InitialCell: null
+        };
         var layer = new RnnLayer
         {
             Kind = kind,
@@ -83,12 +94,15 @@ internal static class RecurrentOperator
         for (int i = 0; i < last.Length; i++)
         {
             int feature = i % stage.Features;
-            last[i] = stage.Start + (i / stage.Features * stage.Steps + stage.FinalStep(feature)!.Value) * stage.Features + feature;
+            last[i] = stage.Start + (i / stage.Features * stage.Steps + stage.FinalStep(
+                feature)!.Value) * stage.Features + feature;
         }
         var final = new SignalValue([stage.Batch, directions, units], last);
         var y = isBatchFirst ? all : Rearrangement.Transpose(all, [1, 2, 0, 3]);
         var h = isBatchFirst ? final : Rearrangement.Transpose(final, [1, 0, 2]);
-        return o.Node.OpType == "LSTM" ? [y, h, new OpaqueValue(h.Shape, "the cell state of an LSTM", isStart: false)] : [y, h];
+        return o.Node.OpType == "LSTM"
+            ? [y, h, new OpaqueValue(h.Shape, "the cell state of an LSTM", isStart: false)]
+            : [y, h];
     }
 
     private static (Tensor Ih, Tensor? Hh) Biases(Operation o, int directions, int rows, int[] order)
@@ -139,14 +153,17 @@ internal static class RecurrentOperator
         float[] values = ((FloatValue)(isBatchFirst ? start : Rearrangement.Transpose(start, [1, 0, 2]))).Data;
         int length = directions * units;
         if (Enumerable.Range(0, values.Length).Any(i => !values[i].Equals(values[i % length])))
-            throw new UserException($"its {name} differs from sequence to sequence of a batch, expected one start for all");
+            throw new UserException(
+                $"its {name} differs from sequence to sequence of a batch, expected one start for all");
         return values.All(x => x == 0) ? null : Tensor.FromFloats(length, 1, values.AsSpan(0, length));
     }
 
     private static float Clip(Operation o)
     {
         float clip = o.Number("clip", 0);
-        return float.IsFinite(clip) && clip >= 0 ? clip : throw new UserException($"its clip is {clip}, expected a number above 0");
+        return float.IsFinite(clip) && clip >= 0
+            ? clip
+            : throw new UserException($"its clip is {clip}, expected a number above 0");
     }
 
     // Those of all directions; empty if they are the cell's own.
@@ -179,14 +196,16 @@ internal static class RecurrentOperator
         return kind switch
         {
             FunctionKind.HardSigmoid => new(kind, Next(alphas, 0.2f), Next(betas, 0.5f)),
-            FunctionKind.Affine or FunctionKind.ScaledTanh => new(kind, Next(alphas, 1), Next(betas, kind == FunctionKind.Affine ? 0 : 1)),
+            FunctionKind.Affine or FunctionKind.ScaledTanh =>
+                new(kind, Next(alphas, 1), Next(betas, kind == FunctionKind.Affine ? 0 : 1)),
             FunctionKind.LeakyRelu => new(kind, Next(alphas, 0.01f)),
             FunctionKind.ThresholdedRelu or FunctionKind.Elu => new(kind, Next(alphas, 1)),
             _ => new(kind),
         };
     }
 
-    private static float Next(Queue<float> values, float otherwise) => values.TryDequeue(out float value) ? value : otherwise;
+    private static float Next(Queue<float> values, float otherwise) =>
+        values.TryDequeue(out float value) ? value : otherwise;
 
     private static void Expect(string name, Value value, params ReadOnlySpan<int> shape)
     {

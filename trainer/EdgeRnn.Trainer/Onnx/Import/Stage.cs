@@ -86,7 +86,8 @@ internal sealed class Pooled(Stage before, Pooling pooling) : Stage(before, befo
 }
 
 /// <summary>Softmax over the features, or its logarithm.</summary>
-internal sealed class SoftmaxStage(Stage before, bool isLog) : Stage(before, before.Batch, before.Steps, before.Features)
+internal sealed class SoftmaxStage(Stage before, bool isLog)
+    : Stage(before, before.Batch, before.Steps, before.Features)
 {
     public bool IsLog => isLog;
 }
@@ -140,7 +141,8 @@ internal sealed class Stages
 internal sealed record Rows(Stage Stage, int[] Places, int[] Features)
 {
     /// <summary>Whether each feature is there once, in order.</summary>
-    public bool IsWhole => Features.Length == Stage.Features && Features.Select((feature, k) => feature == k).All(same => same);
+    public bool IsWhole =>
+        Features.Length == Stage.Features && Features.Select((feature, k) => feature == k).All(same => same);
 
     /// <summary>Reads a signal whose last axis are features, as operators on vectors do.</summary>
     /// <param name="stages">All stages; gains one where the features are the final states of two directions.</param>
@@ -175,7 +177,8 @@ internal sealed record Rows(Stage Stage, int[] Places, int[] Features)
             int place = Math.DivRem(signal.Names[i] - stage.Start, stage.Features, out int feature);
             (int b, int t) = (place / stage.Steps, place % stage.Steps);
             places[i / length] = b;
-            if (t != stage.FinalStep(feature) || b != (signal.Names[i / length * length] - stage.Start) / stage.Features / stage.Steps)
+            if (t != stage.FinalStep(feature)
+                || b != (signal.Names[i / length * length] - stage.Start) / stage.Features / stage.Steps)
                 throw new UserException("it joins units of different steps that are not the final states of a layer");
         }
         return new(stages.Add(new Pooled(stage, Pooling.Last)), places, features);
