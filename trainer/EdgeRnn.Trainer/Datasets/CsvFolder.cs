@@ -315,9 +315,8 @@ internal sealed class CsvFolder(string path, CsvOptions options)
         if (options.ResampleHz is { } rate && _highestRate > 2 * rate)
         {
             _warnings.Add(string.Create(CultureInfo.InvariantCulture,
-                $"{path} was recorded at {_highestRate:G3} Hz and is resampled to {rate:G4} without a filter: what " +
-                    $"is ") +
-                "faster than half of that folds back");
+                $"{path} was recorded at {_highestRate:G3} Hz and is resampled to {rate:G4} without a filter: ") +
+                "what is faster than half of that folds back");
         }
         string? clock = _channels!
             .FirstOrDefault(c => c.ToLowerInvariant() is "time" or "timestamp" or "date" or "index");

@@ -44,9 +44,8 @@ public sealed partial record SequenceDataset
             if (!varies[c] && (mode == NormalisationMode.Channel || !varies.Contains(true)))
             {
                 throw new UserException(string.Create(CultureInfo.InvariantCulture,
-                    $"Channel {Channels[c]} of {Name} always reads {first[c]}; leave it out (of csv: with " +
-                        $"channels=), ") +
-                    "or normalise all channels as one.");
+                    $"Channel {Channels[c]} of {Name} always reads {first[c]}; leave it out ") +
+                    "(of csv: with channels=), or normalise all channels as one.");
             }
         }
     }

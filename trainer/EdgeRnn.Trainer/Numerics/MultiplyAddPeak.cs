@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using EdgeRnn.Quantization;
 
 namespace EdgeRnn.Trainer.Numerics;
 
@@ -48,56 +47,34 @@ public static class MultiplyAddPeak
         return best;
     }
 
-    private static float Loop(int rounds) => VectorBits == 512 ? Loop512(rounds) : LoopNarrow(rounds);
+    private static float Loop(int rounds) => VectorBits == 512 ? Loop<WideLanes>(rounds) : Loop<VectorLanes>(rounds);
 
     // c' = c/2 + 1 stays near 2: neither overflow nor denormal numbers, which would be slower.
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static float Loop512(int rounds)
+    private static unsafe float Loop<T>(int rounds)
+        where T : unmanaged, ILanes<T>
     {
-        Vector512<float> half = Vector512.Create(0.5f), one = Vector512<float>.One;
-        Vector512<float> c0 = one, c1 = one, c2 = one, c3 = one, c4 = one, c5 = one, c6 = one, c7 = one, c8 = one;
-        Vector512<float> c9 = one, c10 = one, c11 = one;
+        T half = T.All(0.5f), one = T.All(1f);
+        T c0 = one, c1 = one, c2 = one, c3 = one, c4 = one, c5 = one, c6 = one, c7 = one, c8 = one, c9 = one;
+        T c10 = one, c11 = one;
         for (; rounds > 0; rounds--)
         {
-            c0 = Vector512.FusedMultiplyAdd(c0, half, one);
-            c1 = Vector512.FusedMultiplyAdd(c1, half, one);
-            c2 = Vector512.FusedMultiplyAdd(c2, half, one);
-            c3 = Vector512.FusedMultiplyAdd(c3, half, one);
-            c4 = Vector512.FusedMultiplyAdd(c4, half, one);
-            c5 = Vector512.FusedMultiplyAdd(c5, half, one);
-            c6 = Vector512.FusedMultiplyAdd(c6, half, one);
-            c7 = Vector512.FusedMultiplyAdd(c7, half, one);
-            c8 = Vector512.FusedMultiplyAdd(c8, half, one);
-            c9 = Vector512.FusedMultiplyAdd(c9, half, one);
-            c10 = Vector512.FusedMultiplyAdd(c10, half, one);
-            c11 = Vector512.FusedMultiplyAdd(c11, half, one);
+            c0 = T.FusedMultiplyAdd(c0, half, one);
+            c1 = T.FusedMultiplyAdd(c1, half, one);
+            c2 = T.FusedMultiplyAdd(c2, half, one);
+            c3 = T.FusedMultiplyAdd(c3, half, one);
+            c4 = T.FusedMultiplyAdd(c4, half, one);
+            c5 = T.FusedMultiplyAdd(c5, half, one);
+            c6 = T.FusedMultiplyAdd(c6, half, one);
+            c7 = T.FusedMultiplyAdd(c7, half, one);
+            c8 = T.FusedMultiplyAdd(c8, half, one);
+            c9 = T.FusedMultiplyAdd(c9, half, one);
+            c10 = T.FusedMultiplyAdd(c10, half, one);
+            c11 = T.FusedMultiplyAdd(c11, half, one);
         }
 
-        return Vector512.Sum(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + c10 + c11);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static float LoopNarrow(int rounds)
-    {
-        Vector<float> half = new(0.5f), one = Vector<float>.One;
-        Vector<float> c0 = one, c1 = one, c2 = one, c3 = one, c4 = one, c5 = one, c6 = one, c7 = one, c8 = one;
-        Vector<float> c9 = one, c10 = one, c11 = one;
-        for (; rounds > 0; rounds--)
-        {
-            c0 = Vector.FusedMultiplyAdd(c0, half, one);
-            c1 = Vector.FusedMultiplyAdd(c1, half, one);
-            c2 = Vector.FusedMultiplyAdd(c2, half, one);
-            c3 = Vector.FusedMultiplyAdd(c3, half, one);
-            c4 = Vector.FusedMultiplyAdd(c4, half, one);
-            c5 = Vector.FusedMultiplyAdd(c5, half, one);
-            c6 = Vector.FusedMultiplyAdd(c6, half, one);
-            c7 = Vector.FusedMultiplyAdd(c7, half, one);
-            c8 = Vector.FusedMultiplyAdd(c8, half, one);
-            c9 = Vector.FusedMultiplyAdd(c9, half, one);
-            c10 = Vector.FusedMultiplyAdd(c10, half, one);
-            c11 = Vector.FusedMultiplyAdd(c11, half, one);
-        }
-
-        return Vector.Sum(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + c10 + c11);
+        float* sums = stackalloc float[T.Count];
+        (c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + c10 + c11).Store(sums);
+        return sums[0];
     }
 }
