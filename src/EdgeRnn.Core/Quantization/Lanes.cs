@@ -53,6 +53,9 @@ public unsafe interface ILanes<T> where T : unmanaged, ILanes<T>
     /// </summary>
     static abstract T WithSign(T magnitude, T sign);
 
+    /// <summary>a where |a| is at least <paramref name="least"/>, else 0.</summary>
+    static abstract T ZeroBelow(T least, T a);
+
     /// <summary>Whether no number is NaN or infinite.</summary>
     static abstract bool AllFinite(T a);
 
@@ -116,6 +119,10 @@ public readonly unsafe struct ScalarLane(float value) : ILanes<ScalarLane>
     /// <inheritdoc/>
     public static ScalarLane WithSign(ScalarLane magnitude, ScalarLane sign) =>
         new(MathF.CopySign(magnitude.Value, sign.Value));
+
+    /// <inheritdoc/>
+    public static ScalarLane ZeroBelow(ScalarLane least, ScalarLane a) =>
+        MathF.Abs(a.Value) >= least.Value ? a : default;
 
     /// <inheritdoc/>
     public static bool AllFinite(ScalarLane a) => float.IsFinite(a.Value);
@@ -191,6 +198,11 @@ public readonly unsafe struct VectorLanes(Vector<float> value) : ILanes<VectorLa
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static VectorLanes WithSign(VectorLanes magnitude, VectorLanes sign) =>
         new(magnitude.Value | (sign.Value & new Vector<float>(-0f)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static VectorLanes ZeroBelow(VectorLanes least, VectorLanes a) =>
+        new(a.Value & Vector.AsVectorSingle(Vector.GreaterThanOrEqual(Vector.Abs(a.Value), least.Value)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -63,6 +63,11 @@ public readonly unsafe struct WideLanes(Vector512<float> value) : ILanes<WideLan
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WideLanes ZeroBelow(WideLanes least, WideLanes a) =>
+        new(a._value & Vector512.GreaterThanOrEqual(Vector512.Abs(a._value), least._value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllFinite(WideLanes a) => Vector512.EqualsAll(a._value - a._value, Vector512<float>.Zero);
 
     /// <inheritdoc/>

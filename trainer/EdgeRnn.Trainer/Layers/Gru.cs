@@ -184,7 +184,7 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
                     var r = Lanes.Load<T>(a + u, left);
                     var z = Lanes.Load<T>(a + Units + u, left);
                     var n = Lanes.Load<T>(a + 2 * Units + u, left);
-                    var d = Lanes.Load<T>(dh + u, left);
+                    var d = Lanes.LoadGradient<T>(dh + u, left);
                     var dn = d * (one - z) * (one - n * n);
                     Lanes.Store(a + u, dn * Lanes.Load<T>(q + u, left) * r * (one - r), left);
                     Lanes.Store(a + Units + u, d * (Lanes.Load<T>(past + u, left) - n) * z * (one - z), left);
@@ -259,7 +259,7 @@ public sealed class Gru(int units, bool resetBefore = false, float recurrentDrop
                     int left = Units - u;
                     var z = Lanes.Load<T>(gates + Units + u, left);
                     var n = Lanes.Load<T>(gates + 2 * Units + u, left);
-                    var d = Lanes.Load<T>(dh + (long)m * Units + u, left);
+                    var d = Lanes.LoadGradient<T>(dh + (long)m * Units + u, left);
                     float* to = dPast + (long)m * Units + u;
                     Lanes.Store(to, Lanes.Load<T>(to, left) + d * z, left);
                     Lanes.Store(gates + Units + u, d * (Lanes.Load<T>(past + u, left) - n) * z * (one - z), left);

@@ -157,8 +157,8 @@ public sealed class Lstm(int units, float recurrentDropout = 0) : RecurrentLayer
                 var g = Lanes.Load<T>(at + 2 * Units, n);
                 var o = Lanes.Load<T>(at + 3 * Units, n);
                 var tanh = Lanes.Load<T>(tanhC + u, n);
-                var dHidden = Lanes.Load<T>(dh + u, n);
-                var dCell = Lanes.Load<T>(dc + u, n) + dHidden * o * (one - tanh * tanh);
+                var dHidden = Lanes.LoadGradient<T>(dh + u, n);
+                var dCell = Lanes.LoadGradient<T>(dc + u, n) + dHidden * o * (one - tanh * tanh);
                 Lanes.Store(at, dCell * g * i * (one - i), n);
                 Lanes.Store(at + Units, dCell * Lanes.Load<T>(past + u, n) * f * (one - f), n);
                 Lanes.Store(at + 2 * Units, dCell * i * (one - g * g), n);

@@ -100,7 +100,7 @@ public sealed class SimpleRnn(
                 {
                     int n = count - i;
                     var slope = TActivation.Derivative(Lanes.Load(Output + row + i, n));
-                    Lanes.Store(_da.Pointer + row + i, Lanes.Load(dy + row + i, n) * slope, n);
+                    Lanes.Store(_da.Pointer + row + i, Lanes.LoadGradient<VectorLanes>(dy + row + i, n).Value * slope, n);
                 }
 
                 if (t > 0)
