@@ -54,7 +54,7 @@ public class LayerGradientTests
         Compare(fixture, inputs, fixture.InputGradient[..count].ToArray(), index => $"input {index}");
     }
 
-    // A processor takes a hundred times as long for a product with a denormal number.
+    // A processor takes many times as long for a product with a denormal number.
     [Theory]
     [InlineData("rnn:20,dense:4")]
     [InlineData("lstm:20,dense:4")]

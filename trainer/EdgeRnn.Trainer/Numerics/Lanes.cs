@@ -47,7 +47,7 @@ internal static unsafe class Lanes
 
     /// <summary>
     /// As <see cref="Load{T}"/>, with 0 for what is below 2^-80: a gradient that vanishes over hundreds of steps would
-    /// end as a denormal number, with which processors multiply a hundred times more slowly.
+    /// end as a denormal number, with which processors multiply many times more slowly.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T LoadGradient<T>(float* from, int remaining) where T : unmanaged, ILanes<T> =>
