@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using EdgeRnn.Features;
 using EdgeRnn.Trainer;
@@ -228,20 +227,14 @@ internal sealed record TrainJob
             StepsAreRows = IsImages,
             ToolVersion = CommandLine.Version,
         });
-        var result = Result(network, history, evaluation, summary, examinations, files.Model);
-        if (hasPage)
-            result["report"] = files.Page;
-        if (areValues)
+        var result = new TrainResult(network, history, evaluation, summary, examinations)
         {
-            foreach (string name in (string[])
-                ["validation_accuracy", "test_accuracy", "int8_validation_accuracy", "int8_test_accuracy"])
-                result.Remove(name);
-            result["validation_loss"] = history.Best?.ValidationLoss;
-            result["values"] = evaluation is null ? null : EvaluationText.Errors(evaluation);
-        }
-
-        files.WriteResult(result);
-        Report(terminal, result, history, evaluation);
+            Model = files.Model,
+            Page = hasPage ? files.Page : null,
+            AreValues = areValues,
+        };
+        files.WriteResult(result.Json);
+        result.Report(terminal);
         if (isStopped)
         {
             terminal.Say($"Go on with: {run.Command}");
@@ -261,91 +254,37 @@ internal sealed record TrainJob
         return batch;
     }
 
-    private static JsonObject Result(
-        Network network, History history, Evaluation? test, ModelSummary summary,
-        IReadOnlyList<Examination> examinations, string path) => new()
-        {
-            ["epochs"] = history.Epochs.Count,
-            ["best_epoch"] = history.BestEpoch,
-            ["stopped"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(history.StopReason.ToString()),
-            ["train_seconds"] = Math.Round(history.Seconds, 3),
-            ["samples_per_second"] = Math.Round(history.SamplesPerSecond, 1),
-            ["validation_accuracy"] = history.Best?.ValidationAccuracy,
-            ["test_accuracy"] = test?.Accuracy,
-            ["int8_validation_accuracy"] = examinations.FirstOrDefault(e => e.Part == "validation")?.Int8Accuracy,
-            ["int8_test_accuracy"] = examinations.FirstOrDefault(e => e.Part == "test")?.Int8Accuracy,
-            ["parameters"] = network.ParameterCount,
-            ["bytes"] = new FileInfo(path).Length,
-            ["int8_bytes"] = summary.Int8Bytes,
-            ["step_us"] = Math.Round(summary.FloatMicroseconds, 3),
-            ["int8_step_us"] = summary.Int8Microseconds is { } us ? Math.Round(us, 3) : null,
-            ["model"] = path,
-        };
-
-    private static void Report(Terminal terminal, JsonObject result, History history, Evaluation? test)
-    {
-        string time = Figures.Time(TimeSpan.FromSeconds(history.Seconds));
-        string Text(string name) => (string)result[name]!;
-        List<(string, string)> facts =
-        [
-            ("model", Text("model")),
-            ("size", $"{Figures.Count((int)result["parameters"]!)} parameters, " +
-                $"{Figures.Bytes((long)result["bytes"]!)}"),
-            ("trained", $"{history.Epochs.Count} epochs in {time}, "
-                + $"{Figures.Count((long)history.SamplesPerSecond)} samples/s; kept epoch {history.BestEpoch}"),
-        ];
-        if (result.ContainsKey("validation_loss"))
-        {
-            facts.Add(("validation loss", history.Best?.ValidationLoss is { } loss
-                ? Figures.Short(loss)
-                : "not measured"));
-            facts.AddRange(test is null ? [("test", "not measured")] : EvaluationText.Facts(test, "test "));
-        }
-        else
-        {
-            facts.Add(("validation accuracy", Figures.Percent(history.Best?.ValidationAccuracy)));
-            facts.Add(("test accuracy", Figures.Percent((double?)result["test_accuracy"])));
-        }
-
-        if (result.ContainsKey("report"))
-            facts.Add(("report", Text("report")));
-        terminal.Result(result, Terminal.Facts(facts));
-    }
-
     /// <summary>The options as they were after every default was filled in.</summary>
-    public JsonObject Describe(Network network, TrainingOptions options)
+    public JsonObject Describe(Network network, TrainingOptions options) => new()
     {
-        return new()
-        {
-            ["tool_version"] = CommandLine.Version,
-            ["data"] = Data.Text,
-            ["validation"] = Validation.Spec is null ? Validation.Part : Validation.Spec.Text,
-            ["test"] = Test?.Text,
-            ["features"] = Features,
-            ["net"] = network.Specification,
-            ["epochs"] = options.Epochs,
-            ["batch"] = options.BatchSize,
-            ["optimizer"] = options.Optimizer.GetType().Name.ToLowerInvariant(),
-            ["learning_rate"] = options.LearningRate ?? options.Optimizer.DefaultLearningRate,
-            ["momentum"] = (options.Optimizer as Sgd)?.Momentum,
-            ["schedule"] = options.Schedule.Name,
-            ["weight_decay"] = options.WeightDecay ?? options.Optimizer.DefaultWeightDecay,
-            ["accumulate"] = options.Accumulate,
-            ["label_smoothing"] = options.LabelSmoothing,
-            ["class_weights"] = options.ClassWeights?.ToString(),
-            ["clip_norm"] = options.ClipNorm,
-            ["patience"] = options.Patience,
-            ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
-            ["augment"] = options.Augment?.ToString(),
-            ["loss"] = options.Loss?.ToString().ToLowerInvariant(),
-            ["truncate"] = options.Truncate,
-            ["crop"] = options.Crop,
-            ["random_start"] = options.RandomStart,
-            ["stream"] = Stream.ToString().ToLowerInvariant(),
-            ["hop"] = Hop,
-            ["decide"] = Decide,
-            ["seed"] = options.Seed,
-            ["threads"] = options.Threads,
-        };
-    }
+        ["tool_version"] = CommandLine.Version,
+        ["data"] = Data.Text,
+        ["validation"] = Validation.Spec is null ? Validation.Part : Validation.Spec.Text,
+        ["test"] = Test?.Text,
+        ["features"] = Features,
+        ["net"] = network.Specification,
+        ["epochs"] = options.Epochs,
+        ["batch"] = options.BatchSize,
+        ["optimizer"] = options.Optimizer.GetType().Name.ToLowerInvariant(),
+        ["learning_rate"] = options.LearningRate ?? options.Optimizer.DefaultLearningRate,
+        ["momentum"] = (options.Optimizer as Sgd)?.Momentum,
+        ["schedule"] = options.Schedule.Name,
+        ["weight_decay"] = options.WeightDecay ?? options.Optimizer.DefaultWeightDecay,
+        ["accumulate"] = options.Accumulate,
+        ["label_smoothing"] = options.LabelSmoothing,
+        ["class_weights"] = options.ClassWeights?.ToString(),
+        ["clip_norm"] = options.ClipNorm,
+        ["patience"] = options.Patience,
+        ["normalise"] = options.Normalisation.ToString().ToLowerInvariant(),
+        ["augment"] = options.Augment?.ToString(),
+        ["loss"] = options.Loss?.ToString().ToLowerInvariant(),
+        ["truncate"] = options.Truncate,
+        ["crop"] = options.Crop,
+        ["random_start"] = options.RandomStart,
+        ["stream"] = Stream.ToString().ToLowerInvariant(),
+        ["hop"] = Hop,
+        ["decide"] = Decide,
+        ["seed"] = options.Seed,
+        ["threads"] = options.Threads,
+    };
 }
