@@ -75,6 +75,7 @@ internal static class CommandLine
             TrainVerb.Create(),
             QuantizeVerb.Create(),
             EvaluateVerb.Create(),
+            TuneVerb.Create(),
             ReportVerb.Create(),
             Sweep.SweepVerb.Create(),
             RunVerb.Create(),

@@ -28,7 +28,9 @@ public sealed class Decider
         if (rules.Check(labels) is { } error)
             throw new ArgumentException(error, nameof(rules));
         _rules = rules;
-        _thresholds = [.. Enumerable.Range(0, labels).Select(rules.ThresholdOf)];
+        // Softmax rounds to 1 where a network is sure, so that 1 itself would not silence a label.
+        _thresholds = [.. Enumerable.Range(0, labels).Select(
+            k => rules.ThresholdOf(k) < 1 ? rules.ThresholdOf(k) : float.PositiveInfinity)];
         _scores = new float[labels];
         _past = new float[Math.Max(1, rules.Average) * labels];
     }

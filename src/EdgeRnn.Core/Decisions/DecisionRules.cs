@@ -18,7 +18,7 @@ public sealed record DecisionRules
     /// <summary>Rules that change nothing.</summary>
     public static DecisionRules None { get; } = new();
 
-    /// <summary>Scores below it are reported as no class; 0 to 1.</summary>
+    /// <summary>Scores below it are reported as no class; 0 to 1, where 1 reports none.</summary>
     public float Threshold { get; init; }
 
     /// <summary>A threshold for each label in place of <see cref="Threshold"/>, or empty.</summary>

@@ -17,30 +17,79 @@ internal static class EvaluateVerb
         var predictions = new Option<string?>("--predictions")
         {
             HelpName = "FILE",
-            Description = "Write a CSV file with the predicted class and all scores of each sequence.",
+            Description =
+                "Write a CSV file with the predicted class and all scores of each sequence; of long recordings with "
+                + "each word that was reported.",
         };
         var stream = new Option<bool>("--stream")
         {
             Description =
                 "Run the sequences through a stream in the model's own mode, as the board does, and measure every "
-                + "decision.",
+                + "decision. On long recordings (room: or long:) words are spotted by the decision rules, and misses, "
+                + "false accepts an hour and delays are counted.",
+        };
+        var decide = SharedOptions.Decide();
+        var tolerance = SpottingOutput.Tolerance();
+        var report = new Option<string?>("--report")
+        {
+            HelpName = "FILE",
+            Description = "Of long recordings: write an HTML page with misses against false accepts over thresholds.",
+        };
+        var audio = new Option<string?>("--audio")
+        {
+            HelpName = "FILE.wav",
+            Description = "Write the recording that room: makes, and its labels beside it, as long: reads them.",
         };
         var threads = SharedOptions.Threads();
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
         var command = new Command("evaluate", "Measure a model on labelled data.")
         {
-            model, data, predictions, stream, threads, force, json,
+            model, data, predictions, stream, decide, tolerance, report, audio, threads, force, json,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(stream) is not null)
+                return;
+            foreach (var option in (Option[])[decide, tolerance, report, audio])
+            {
+                if (result.GetResult(option) is not null)
+                    result.AddError($"{option.Name} belongs to --stream; name that too");
+            }
+        });
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             string? file = parsed.GetValue(predictions);
-            if (file is not null)
-                SharedOptions.RefuseOutput(file, parsed.GetValue(force), parsed.GetRequiredValue(model));
+            string?[] outputs = [file, parsed.GetValue(report), parsed.GetValue(audio)];
+            foreach (string path in outputs.OfType<string>())
+                SharedOptions.RefuseOutput(path, parsed.GetValue(force), parsed.GetRequiredValue(model));
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
             bool isStream = parsed.GetValue(stream);
-            var sequences = terminal.Load(parsed.GetRequiredValue(data)!).AlignedTo(loaded, isCut: !isStream);
+            var spec = parsed.GetRequiredValue(data)!;
+            var all = terminal.Load(spec);
+            if (isStream && all.Long is not null)
+            {
+                var job = new SpottingJob(loaded, parsed.GetRequiredValue(model), spec, all)
+                {
+                    Decide = parsed.GetValue(decide),
+                    Tolerance = parsed.GetValue(tolerance) ?? SpottingOutput.UsualTolerance,
+                    Reports = file,
+                    Page = parsed.GetValue(report),
+                    Audio = parsed.GetValue(audio),
+                    Force = parsed.GetValue(force),
+                };
+                job.Run(terminal, cancellation);
+                return Task.FromResult(CommandLine.Done);
+            }
+
+            foreach (var option in (Option[])[decide, tolerance, report, audio])
+            {
+                if (parsed.GetResult(option) is not null)
+                    throw new UsageException($"{option.Name} is for long recordings; name room: or long: data.");
+            }
+
+            var sequences = all.AlignedTo(loaded, isCut: !isStream);
             var evaluation = isStream
                 ? Evaluator.EvaluateStream(loaded, sequences, keepPredictions: file is not null)
                 : Evaluator.Evaluate(loaded, sequences, parsed.GetValue(threads), keepPredictions: file is not null);

@@ -10,12 +10,16 @@ internal static class RunPage
 {
     /// <summary>Writes it, or says why it cannot be drawn: no training is lost for want of a picture.</summary>
     /// <returns>Whether it is there.</returns>
-    public static bool Write(string path, Terminal terminal, RunReport report)
+    public static bool Write(string path, Terminal terminal, RunReport report) =>
+        WriteDrawn(path, terminal, () => ReportPage.Write(report));
+
+    /// <inheritdoc cref="Write"/>
+    public static bool WriteDrawn(string path, Terminal terminal, Func<string> draw)
     {
         string page;
         try
         {
-            page = ReportPage.Write(report);
+            page = draw();
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
         {

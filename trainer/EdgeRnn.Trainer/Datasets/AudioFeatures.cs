@@ -16,6 +16,11 @@ public sealed partial record SequenceDataset
     /// <summary>Whether the steps are still samples of sound.</summary>
     public bool IsAudio => AudioRateHz > 0 && Features is null;
 
+    /// <summary>
+    /// Recordings of minutes or hours, whose sequences are made with their features; null for other data.
+    /// </summary>
+    public LongAudio? Long { get; init; }
+
     /// <summary>These recordings as features, computed by the front end of the board.</summary>
     /// <param name="spec">What to compute.</param>
     /// <exception cref="UserException">The data are no sound, or a recording is shorter than a frame.</exception>
@@ -24,6 +29,12 @@ public sealed partial record SequenceDataset
         ArgumentNullException.ThrowIfNull(spec);
         if (!IsAudio)
             throw new UserException($"{Name} holds no sound, of which features could be made; name wav: data.");
+        if (Long is not null)
+        {
+            var (pieces, replaced) = Long.ToSequences(spec, Labels);
+            return Computed(spec, pieces, replaced) with { EachStep = Long.Windows is null };
+        }
+
         var frontEnd = new FrontEnd(spec, AudioRateHz);
         var sequences = new Sequence[Count];
         for (int i = 0; i < Count; i++)
@@ -41,8 +52,13 @@ public sealed partial record SequenceDataset
             sequences[i] = Sequences[i] with { Values = features, Steps = features.Length / spec.Width };
         }
 
-        string[] warnings = frontEnd.ReplacedSamples == 0 ? []
-            : [$"{frontEnd.ReplacedSamples} samples of {Name} are no numbers, or beyond ±10^6, and count as silence"];
+        return Computed(spec, sequences, frontEnd.ReplacedSamples);
+    }
+
+    private SequenceDataset Computed(FeatureSpec spec, IReadOnlyList<Sequence> sequences, long replaced)
+    {
+        string[] warnings = replaced == 0 ? []
+            : [$"{replaced} samples of {Name} are no numbers, or beyond ±10^6, and count as silence"];
         return this with
         {
             Channels = Numbered(spec.Width),

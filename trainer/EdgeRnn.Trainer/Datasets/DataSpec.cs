@@ -22,6 +22,9 @@ public sealed class DataSpec
         ["npy"] = new("npy:X.npy,y.npy", ["rate"], spec => NpyPair.Load(spec.Path)),
         ["wav"] = new(
             "wav:DIR", ["pattern", "take", "seconds"], spec => new WavFolder(spec.Path, WavOptions.From(spec)).Load()),
+        ["room"] = new("room:DIR", ["pattern", "minutes", "seed", "snr", "pause", "keywords", "speed", "background",
+            "hold", "window", "hop"], LongSpec.Room),
+        ["long"] = new("long:FILE.wav", ["background", "hold", "window", "hop"], LongSpec.Long),
         ["synthetic"] = new("synthetic:motion", ["part", "seed", "noise"], SyntheticMotion.Load),
     };
 
@@ -139,7 +142,7 @@ public sealed class DataSpec
     /// <summary>Holds data to what a model file can carry, and says which classes are empty.</summary>
     private SequenceDataset WithinLimits(SequenceDataset data)
     {
-        if (data.Count == 0)
+        if (data.Count == 0 && data.Long is null)
             throw new UserException($"data '{Text}' hold no sequences; name data with at least one.");
         if (data.Labels.Count > RnnModel.MaxLabels)
             throw new UserException(
@@ -153,6 +156,8 @@ public sealed class DataSpec
                 throw new UserException(
                     $"data '{Text}': the name '{name}' is longer than {RnnModel.MaxNameBytes} bytes; shorten it.");
         }
+        if (data.Long is not null)
+            return data;
         bool[] occurs = data.Occurring();
         string[] empty = [.. data.Labels.Where((_, label) => !occurs[label])];
         if (empty.Length == 0)

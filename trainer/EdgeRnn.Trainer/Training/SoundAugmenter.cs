@@ -1,5 +1,4 @@
 using EdgeRnn.Features;
-using EdgeRnn.Quantization;
 using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Numerics;
 
@@ -13,8 +12,6 @@ internal sealed class SoundAugmenter
 {
     // Ratios are drawn from the least to so many decibels more.
     private const float RangeOfRatiosDb = 20;
-    private const float NepersPerDb = 0.115129255f; // ln 10 / 20
-    private const double MostColour = 0.95;
 
     private readonly Augmentation _options;
     private readonly SequenceDataset _data;
@@ -40,8 +37,8 @@ internal sealed class SoundAugmenter
         double speed = Factor(_options.Speed, random), pitch = Factor(_options.Pitch, random);
         var samples = Resampled(_data.Sequences[index].Audio.Span, speed * pitch);
         if (_options.Gain > 0)
-            Scale(samples, Amplitude((2 * (float)random.NextDouble() - 1) * _options.Gain));
-        float power = Power(samples);
+            Decibels.Scale(samples, Decibels.Amplitude((2 * (float)random.NextDouble() - 1) * _options.Gain));
+        float power = Decibels.Power(samples);
         if (_options.Mix > 0)
             AddRecording(samples, power, random);
         if (_options.Snr > 0)
@@ -52,13 +49,9 @@ internal sealed class SoundAugmenter
     private static double Factor(float most, SeededRandom random) =>
         most == 0 ? 1 : 1 + (2 * random.NextDouble() - 1) * most;
 
-    private static float Amplitude(float decibels) => Activations.Exp(decibels * NepersPerDb);
-
-    // Catmull-Rom's cubic between the samples; the ends stay what they are.
     private Span<float> Resampled(ReadOnlySpan<float> audio, double factor)
     {
-        int count = Math.Min(_samples.Length, Math.Max(1, (int)((audio.Length - 1) / factor) + 1)),
-            last = audio.Length - 1;
+        int count = Math.Min(_samples.Length, Math.Max(1, (int)((audio.Length - 1) / factor) + 1));
         var samples = _samples.AsSpan(0, count);
         if (factor == 1)
         {
@@ -66,31 +59,8 @@ internal sealed class SoundAugmenter
             return samples;
         }
 
-        for (int n = 0; n < count; n++)
-        {
-            double at = n * factor;
-            int i = Math.Min((int)at, last);
-            float t = (float)(at - i);
-            float a = audio[Math.Max(i - 1, 0)], b = audio[i], c = audio[Math.Min(i + 1, last)],
-                d = audio[Math.Min(i + 2, last)];
-            samples[n] = b + 0.5f * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
-        }
-
+        Decibels.Resample(audio, factor, samples);
         return samples;
-    }
-
-    private static void Scale(Span<float> samples, float factor)
-    {
-        foreach (ref float sample in samples)
-            sample *= factor;
-    }
-
-    private static float Power(ReadOnlySpan<float> samples)
-    {
-        double sum = 0;
-        foreach (float sample in samples)
-            sum += (double)sample * sample;
-        return (float)(sum / samples.Length);
     }
 
     /// <summary>
@@ -98,7 +68,7 @@ internal sealed class SoundAugmenter
     /// </summary>
     private static float FactorAt(float least, float signalPower, float power, SeededRandom random)
     {
-        float ratio = Amplitude(-least - RangeOfRatiosDb * (float)random.NextDouble());
+        float ratio = Decibels.Amplitude(-least - RangeOfRatiosDb * (float)random.NextDouble());
         return power > 0 ? ratio * MathF.Sqrt(signalPower / power) : 0;
     }
 
@@ -106,21 +76,15 @@ internal sealed class SoundAugmenter
     {
         var other = _data.Sequences[random.NextInt(_data.Count)].Audio.Span;
         int offset = random.NextInt(other.Length);
-        float factor = FactorAt(_options.Mix, power, Power(other), random);
+        float factor = FactorAt(_options.Mix, power, Decibels.Power(other), random);
         for (int n = 0; n < samples.Length; n++)
             samples[n] += factor * other[(n + offset) % other.Length];
     }
 
-    // y[n] = c·y[n-1] + x[n] of normal x has the variance 1 / (1 - c²).
     private void AddNoise(Span<float> samples, float power, SeededRandom random)
     {
-        double colour = MostColour * random.NextDouble(), y = 0;
-        float factor = FactorAt(_options.Snr, power, (float)(1 / (1 - colour * colour)), random);
-        foreach (ref float sample in samples)
-        {
-            y = colour * y + random.NextNormal();
-            sample += factor * (float)y;
-        }
+        var noise = new ColouredNoise(random);
+        noise.AddTo(samples, FactorAt(_options.Snr, power, noise.Power, random));
     }
 
     private ReadOnlySpan<float> Frames(ReadOnlySpan<float> samples)
