@@ -49,14 +49,14 @@ internal abstract class Cell(RnnLayer layer, Precision precision)
             ref readonly var product = ref products[_descending ? products.Length - 1 - i : i];
             product.Weights.Multiply(product.X ?? x, product.H, product.Sums.Pointer, descending: _descending);
         }
-        Update();
+        Update(x);
     }
 
     /// <summary>The products of a step with input <paramref name="x"/>, for many streams to make together.</summary>
     public Product[] ProductsOf(Signal x) => Array.ConvertAll(Products, product => product with { X = product.X ?? x });
 
-    /// <summary>From the products to the next state.</summary>
-    public abstract void Update();
+    /// <summary>From the products, or from the input itself where there are none, to the next state.</summary>
+    public abstract void Update(Signal x);
 
     /// <summary>The same layer for another stream, at a zero state.</summary>
     public abstract Cell Clone();
@@ -114,6 +114,7 @@ internal abstract class Cell(RnnLayer layer, Precision precision)
             LayerKind.SimpleRnn => new SimpleRnnCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
             LayerKind.Lstm => new LstmCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
             LayerKind.Gru => new GruCell<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
+            LayerKind.Norm => new NormLayer<TNumerics, T, TNumber, TConstants>(layer, precision),
             _ => new DenseLayer<TNumerics, T, TNumber, TConstants>(layer, precision, packing),
         };
 }

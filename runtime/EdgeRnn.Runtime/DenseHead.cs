@@ -30,7 +30,7 @@ internal sealed unsafe class DenseLayer<TNumerics, T, TNumber, TConstants> : Cel
         Products = [new(weights, null, null, _sums)];
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         bool relu = Layer.Activation == Activation.Relu;
         for (int u = 0; u < Layer.Units; u += TNumerics.Count)

@@ -43,7 +43,7 @@ internal sealed unsafe class GruCell<TNumerics, T, TNumber, TConstants> : Memory
             Products = [.. Products, new(recurrent, Hidden, null, _recurrentSums)];
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         int units = Layer.Units;
         bool resetBefore = Layer.ResetBefore;

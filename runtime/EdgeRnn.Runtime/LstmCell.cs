@@ -40,7 +40,7 @@ internal sealed unsafe class LstmCell<TNumerics, T, TNumber, TConstants> : Memor
         _constants = TNumerics.Constants(layer.CellFractionBits);
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         int units = Layer.Units;
         float* sums = _sums.Pointer;

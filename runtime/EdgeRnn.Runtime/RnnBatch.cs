@@ -27,7 +27,7 @@ public sealed class RnnBatch
         for (int s = 0; s < streams; s++)
             _sessions[s] = session.Clone();
         var inputs = Array.ConvertAll(_sessions, s => (sharesInput ? _sessions[0] : s).Input);
-        _layers = new CellGroup[_sessions[0].RecurrentCells];
+        _layers = new CellGroup[_sessions[0].StepCells];
         for (int i = 0; i < _layers.Length; i++)
         {
             _layers[i] = new(Array.ConvertAll(_sessions, s => s.CellOf(i)), inputs);
@@ -109,11 +109,12 @@ public sealed class RnnBatch
     private sealed class CellGroup
     {
         private readonly Cell[] _cells;
+        private readonly Signal[] _inputs;
         private readonly Product[][] _products;
 
         public CellGroup(Cell[] cells, Signal[] inputs)
         {
-            _cells = cells;
+            (_cells, _inputs) = (cells, inputs);
             var products = cells.Zip(inputs, (cell, x) => cell.ProductsOf(x)).ToArray();
             _products = [.. products[0].Select((_, p) => Array.ConvertAll(products, ofStream => ofStream[p]))];
         }
@@ -122,8 +123,8 @@ public sealed class RnnBatch
         {
             foreach (var streams in _products)
                 streams[0].Weights.Multiply(streams);
-            foreach (var cell in _cells)
-                cell.Update();
+            for (int s = 0; s < _cells.Length; s++)
+                _cells[s].Update(_inputs[s]);
         }
     }
 }

@@ -42,7 +42,7 @@ public sealed class RnnSession
         _input = InputStage.Create(model, Kernel);
         var packing = new Packing(Kernel);
         _cells = [.. model.Layers.SkipLast(1).Select(layer => Cell.Create(layer, model.Precision, packing))];
-        RecurrentCells = _cells.Count(cell => cell.Layer.IsRecurrent);
+        StepCells = StepCellsOf(model);
         _pool = NewPool();
         _head = HeadOf(model, packing);
         (_inputSize, _labels) = (model.InputSize, model.Labels.Count);
@@ -55,7 +55,7 @@ public sealed class RnnSession
         Kernel = other.Kernel;
         _input = InputStage.Create(Model, Kernel);
         _cells = [.. other._cells.Select(cell => cell.Clone())];
-        RecurrentCells = other.RecurrentCells;
+        StepCells = other.StepCells;
         _pool = NewPool();
         _head = other._head.Clone();
         (_inputSize, _labels) = (other._inputSize, other._labels);
@@ -92,8 +92,11 @@ public sealed class RnnSession
     /// <summary>What the first layer reads.</summary>
     internal Signal Input => _input.Output;
 
-    /// <summary>Layers before the first dense one.</summary>
-    internal int RecurrentCells { get; }
+    /// <summary>
+    /// Layers that run at each step: those before the first dense one, but for norm layers at their end unless steps
+    /// are pooled. These run when scores are asked for, so that they need no place in the state.
+    /// </summary>
+    internal int StepCells { get; }
 
     /// <summary>Loads a model file and prepares a session.</summary>
     /// <param name="path">An <c>.ernn</c> file.</param>
@@ -141,7 +144,7 @@ public sealed class RnnSession
             ThrowLength(nameof(readings), readings.Length, _inputSize);
         Read(readings);
         var x = Input;
-        foreach (var cell in _cells.AsSpan(0, RecurrentCells))
+        foreach (var cell in _cells.AsSpan(0, StepCells))
         {
             cell.Step(x);
             x = cell.Hidden;
@@ -157,8 +160,8 @@ public sealed class RnnSession
     {
         if (scores.Length != _labels)
             ThrowLength(nameof(scores), scores.Length, _labels);
-        var x = _pool is null ? _cells[RecurrentCells - 1].Hidden : _pool.Result();
-        foreach (var cell in _cells.AsSpan(RecurrentCells))
+        var x = _pool is null ? _cells[StepCells - 1].Hidden : _pool.Result();
+        foreach (var cell in _cells.AsSpan(StepCells))
         {
             cell.Step(x);
             x = cell.Hidden;
@@ -241,7 +244,7 @@ public sealed class RnnSession
     internal void Read(ReadOnlySpan<float> readings) => _input.Step(readings);
 
     /// <summary>Takes what the last recurrent layer gave in this step into the pool, where there is one.</summary>
-    internal void Collect() => _pool?.Add(_cells[RecurrentCells - 1].Hidden);
+    internal void Collect() => _pool?.Add(_cells[StepCells - 1].Hidden);
 
     internal Cell CellOf(int layer) => _cells[layer];
 
@@ -249,8 +252,16 @@ public sealed class RnnSession
         ? new ValueHead(model, packing)
         : DenseHead.Create(model.Layers[^1], model.Precision, packing);
 
+    private static int StepCellsOf(RnnModel model)
+    {
+        int count = model.FirstDense;
+        while (model.Pooling is not (Pooling.Mean or Pooling.Max) && model.Layers[count - 1].Kind == LayerKind.Norm)
+            count--;
+        return count;
+    }
+
     private TimePool? NewPool() =>
-        TimePool.Create(Model.Pooling, _cells[RecurrentCells - 1].Layer.Units, Model.Precision);
+        TimePool.Create(Model.Pooling, _cells[StepCells - 1].Layer.Units, Model.Precision);
 
     private static uint StateChecksum(ReadOnlySpan<byte> state) =>
         Crc32C.Compute(state, RnnModel.CurrentNumericVersion);

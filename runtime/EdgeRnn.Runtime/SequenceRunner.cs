@@ -29,7 +29,7 @@ public sealed unsafe class SequenceRunner
         kernel ??= Kernel.Choose(Environment.GetEnvironmentVariable(Kernel.Variable));
         if (!model.IsOffline)
             _session = new(model, kernel);
-        var recurrent = model.Layers.TakeWhile(layer => layer.IsRecurrent).ToArray();
+        var recurrent = model.Layers.Take(model.FirstDense).ToArray();
         _input = InputStage.Create(model, kernel);
         var packing = new Packing(kernel);
         _recurrent = _session is not null ? [] : [.. recurrent.Select(layer => new RecurrentLayer(layer, packing))];
@@ -109,7 +109,8 @@ public sealed unsafe class SequenceRunner
         }
         if (_pool is null)
         {
-            Score(Load(Model.Pooling == Pooling.LastStep ? x[steps - 1] : _recurrent[^1].FinalState(x)), outputs);
+            var last = Array.FindLast(_recurrent, layer => layer.IsRecurrent)!;
+            Score(Load(Model.Pooling == Pooling.LastStep ? x[steps - 1] : last.FinalState(x)), outputs);
             return;
         }
         _pool.Reset();
@@ -161,6 +162,8 @@ public sealed unsafe class SequenceRunner
             _input = new(layer.InputSize, Precision.Float32);
         }
 
+        public bool IsRecurrent => _layer.IsRecurrent;
+
         public Sequence Run(Sequence x)
         {
             var y = new Sequence(_layer.Outputs, x.Steps);
@@ -180,6 +183,7 @@ public sealed unsafe class SequenceRunner
         }
 
         /// <summary>What each direction ended with.</summary>
+        /// <param name="y">Outputs of the layer, which norm layers may have changed.</param>
         public float[] FinalState(Sequence y)
         {
             var state = new float[_layer.Outputs];

@@ -31,7 +31,7 @@ internal sealed unsafe class SimpleRnnCell<TNumerics, T, TNumber, TConstants> : 
         Products = [new(weights, null, Hidden, _sums)];
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         int units = Layer.Units;
         float* sums = _sums.Pointer;

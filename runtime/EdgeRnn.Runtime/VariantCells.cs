@@ -65,7 +65,7 @@ internal sealed unsafe class VariantRnn : VariantCell
         Reset();
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         for (int u = 0; u < Layer.Units; u++)
             Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);
@@ -101,7 +101,7 @@ internal sealed unsafe class VariantLstm : VariantCell
 
     protected override Span<byte> MemoryBytes => MemoryMarshal.AsBytes(_cell.AsSpan());
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         int units = Layer.Units;
         float* sums = _sums.Pointer;
@@ -148,7 +148,7 @@ internal sealed unsafe class VariantGru : VariantCell
         Reset();
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         int units = Layer.Units;
         float* gates = _gateSums.Pointer, a = _inputSums.Pointer, b = _recurrentSums.Pointer, hidden = Hidden.Floats;
@@ -185,7 +185,7 @@ internal sealed unsafe class VariantDense : VariantCell
         Products = [new(weights, null, null, _sums)];
     }
 
-    public override void Update()
+    public override void Update(Signal x)
     {
         for (int u = 0; u < Layer.Units; u++)
             Hidden.Floats[u] = Apply(0, _sums.Pointer[u]);

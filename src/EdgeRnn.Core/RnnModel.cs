@@ -31,6 +31,11 @@ public enum LayerKind
 
     /// <summary>y = W·x + b; the last layer of every model is one.</summary>
     Dense = 4,
+
+    /// <summary>
+    /// y = gain·(x - mean) / √(variance + epsilon) + offset, over the units of the layer before, at each step.
+    /// </summary>
+    Norm = 5,
 }
 
 /// <summary>The function applied to a layer's result.</summary>
@@ -164,13 +169,16 @@ public sealed record RnnLayer
     /// </summary>
     public bool ResetBefore { get; init; }
 
-    /// <summary><c>[Gates·Units, InputSize]</c>; here and below once for each direction, one after the other.</summary>
+    /// <summary>
+    /// <c>[Gates·Units, InputSize]</c>; here and below once for each direction, one after the other. Of a norm layer
+    /// its gain, float32 <c>[Units]</c> in every precision.
+    /// </summary>
     public required Tensor WeightIh { get; init; }
 
-    /// <summary><c>[Gates·Units, Units]</c>; null for a dense layer.</summary>
+    /// <summary><c>[Gates·Units, Units]</c>; null but for recurrent layers.</summary>
     public Tensor? WeightHh { get; init; }
 
-    /// <summary>float32 <c>[Gates·Units]</c></summary>
+    /// <summary>float32 <c>[Gates·Units]</c>; of a norm layer its offset.</summary>
     public required Tensor BiasIh { get; init; }
 
     /// <summary>float32 <c>[Gates·Units]</c>, or null for zeros.</summary>
@@ -185,6 +193,9 @@ public sealed record RnnLayer
     /// <summary>Quantized LSTM: real cell state = integer × 2^-CellFractionBits; 1 to 12.</summary>
     public int CellFractionBits { get; init; }
 
+    /// <summary>Norm: what is added to the variance, in real units squared; 0 for other layers.</summary>
+    public float Epsilon { get; init; }
+
     /// <summary>Gates of the cell: 1, 4 (LSTM) or 3 (GRU).</summary>
     public int Gates => GatesOf(Kind);
 
@@ -195,7 +206,7 @@ public sealed record RnnLayer
     public int Outputs => Directions * Units;
 
     /// <summary>Whether the layer carries a state from step to step.</summary>
-    public bool IsRecurrent => Kind != LayerKind.Dense;
+    public bool IsRecurrent => Kind is LayerKind.SimpleRnn or LayerKind.Lstm or LayerKind.Gru;
 
     /// <summary>The forward layer that one direction of this one is, on the same memory.</summary>
     /// <param name="direction">0, or 1 for the reverse cell of a bidirectional layer.</param>
@@ -268,7 +279,7 @@ public sealed record SelfTest(ReadOnlyMemory<byte> Input, int Steps, ReadOnlyMem
 public sealed record RnnModel
 {
     /// <summary>The format version this program writes, and the newest it reads.</summary>
-    public const int CurrentFormatVersion = 3;
+    public const int CurrentFormatVersion = 4;
 
     /// <summary>The arithmetic this program computes with: equal numeric versions give equal bits.</summary>
     public const int CurrentNumericVersion = 2;
@@ -294,7 +305,9 @@ public sealed record RnnModel
     /// <summary>What weights and activations are made of.</summary>
     public required Precision Precision { get; init; }
 
-    /// <summary>Recurrent layers first, then dense ones; the last is the head.</summary>
+    /// <summary>
+    /// Recurrent layers first, then dense ones, of which the last is the head; norm layers after any but the head.
+    /// </summary>
     public required IReadOnlyList<RnnLayer> Layers { get; init; }
 
     /// <summary>What the head's results mean.</summary>
@@ -348,6 +361,9 @@ public sealed record RnnModel
     /// <summary>Readings a step.</summary>
     public int InputSize => Layers[0].InputSize;
 
+    /// <summary>Index of the first dense layer: those before it run at each step, and then there is pooling.</summary>
+    public int FirstDense => Layers.TakeWhile(layer => layer.Kind != LayerKind.Dense).Count();
+
     /// <summary>Whether it reads whole sequences only.</summary>
     public bool IsOffline => Layers.Any(layer => layer.Direction != Direction.Forward);
 
@@ -373,6 +389,7 @@ public sealed record RnnModel
     internal static int FormatVersionOf(
         IEnumerable<RnnLayer> layers, OutputKind kind, Pooling pooling, DecisionRules decision,
             FeatureSpec? features) =>
+        layers.Any(layer => layer.Kind == LayerKind.Norm) ? 4 :
         features is not null ? 3 :
         decision.IsMoreThanThreshold || kind != OutputKind.Classes || pooling != Pooling.Last ||
         layers.Any(layer => layer.Direction != Direction.Forward || layer.Variant is not null) ? 2 : 1;

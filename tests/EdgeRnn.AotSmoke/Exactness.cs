@@ -86,6 +86,8 @@ internal static class Exactness
             }
             yield return new(precision, "lstm:20,gru:9,rnn:6,dense:11:relu,dense:4", 2000);
         }
+        foreach (var precision in Enum.GetValues<Precision>())
+            yield return new(precision, "gru:33,norm,lstm:20,norm,dense:11:relu,norm,dense:4", 2000);
     }
 
     private static uint HashSeeded(Run run, Kernel kernel)

@@ -17,9 +17,8 @@ public static class RandomModels
     /// <param name="seed">Decides every number.</param>
     /// <param name="precision">Its arithmetic.</param>
     /// <param name="inputs">Readings a step.</param>
-    /// <param name="net">For instance <c>lstm:33,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>; float layers
-    /// may be
-    /// <c>:bi</c> or <c>:reverse</c>.</param>
+    /// <param name="net">For instance <c>lstm:33,norm,gru:7:reset-before,rnn:5:relu,dense:6:relu,dense:10</c>; float
+    /// layers may be <c>:bi</c> or <c>:reverse</c>.</param>
     /// <param name="window">Steps of a window; 0 for continuous mode.</param>
     /// <param name="hop">Steps from window to window; 0 for <paramref name="window"/>.</param>
     public static RnnModel Create(ulong seed, Precision precision, int inputs, string net, int window = 0, int hop = 0)
@@ -67,6 +66,8 @@ public static class RandomModels
     private static RnnLayer Layer(SeededRandom random, Precision precision, int inputs, float inputScale, string spec)
     {
         string[] parts = spec.Split(':');
+        if (spec == "norm")
+            return Norm(random, precision, inputs, inputScale);
         var kind = parts[0] switch
         {
             "rnn" => LayerKind.SimpleRnn,
@@ -105,6 +106,18 @@ public static class RandomModels
             CellFractionBits = quantized && kind == LayerKind.Lstm ? 1 + (int)(random.Next() % 12) : 0,
         };
     }
+
+    private static RnnLayer Norm(SeededRandom random, Precision precision, int units, float inputScale) => new()
+    {
+        Kind = LayerKind.Norm,
+        InputSize = units,
+        Units = units,
+        WeightIh = Tensor.FromFloats(units, 1, random.Floats(units, 0.5f, 1.5f)),
+        BiasIh = Tensor.FromFloats(units, 1, random.Floats(units, -0.5f, 0.5f)),
+        InputScale = precision == Precision.Float32 ? 0 : inputScale,
+        OutputScale = precision == Precision.Float32 ? 0 : InputRange / Largest(precision),
+        Epsilon = 1e-5f,
+    };
 
     // Uniform of variance 1/columns, so that a sum over a row neither dies nor saturates.
     private static Tensor Weights(SeededRandom random, Precision precision, int rows, int columns)

@@ -74,6 +74,14 @@ internal sealed class CHeader
         }
         if (layer.CellFractionBits > 0)
             Define($"{prefix}_CELL_FRACTION_BITS", layer.CellFractionBits);
+        if (layer.Kind == LayerKind.Norm)
+        {
+            Line("/* y = gain * (x - mean of x) / sqrt(variance of x + epsilon) + offset */");
+            Define($"{prefix}_EPSILON", Number(layer.Epsilon));
+            Vector($"{name}_gain", layer.WeightIh.Floats);
+            Vector($"{name}_offset", layer.BiasIh.Floats);
+            return;
+        }
         Matrix($"{name}_weight_ih", layer.WeightIh);
         if (layer.WeightHh is { } recurrent)
             Matrix($"{name}_weight_hh", recurrent);

@@ -14,6 +14,8 @@ internal static class ModelTree
     /// <summary>A layer as <c>--net</c> writes it.</summary>
     public static string NameOf(RnnLayer layer)
     {
+        if (layer.Kind == LayerKind.Norm)
+            return "norm";
         string kind = layer.Kind == LayerKind.SimpleRnn ? "rnn" : SharedOptions.NameOf(layer.Kind);
         string direction = layer.Direction switch
         {
@@ -133,6 +135,8 @@ internal static class ModelTree
                     $"{Figures.Short(layer.OutputScale)}{cell}"));
         }
 
+        if (layer.Kind == LayerKind.Norm)
+            branch.AddNode(Label($"{"epsilon".PadRight(width)}  {Figures.Short(layer.Epsilon)}"));
         if (layer.Variant is { } variant && Form(variant) is { Length: > 0 } form)
             branch.AddNode(Label($"{"form".PadRight(width)}  {form}"));
     }

@@ -147,6 +147,7 @@ public static class ModelWriter
         CellFractionBits = (uint)layer.CellFractionBits,
         Direction = (Proto.Direction)layer.Direction,
         Variant = ToMessage(layer.Variant),
+        Epsilon = layer.Epsilon,
     };
 
     private static Proto.Variant? ToMessage(CellVariant? variant)

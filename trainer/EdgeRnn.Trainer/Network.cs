@@ -4,7 +4,8 @@ using EdgeRnn.Trainer.Numerics;
 namespace EdgeRnn.Trainer;
 
 /// <summary>
-/// A trainable network: recurrent layers, pooling over time, then dense ones; dropout anywhere before the head.
+/// A trainable network: recurrent layers, pooling over time, then dense ones; dropout anywhere before the head, layer
+/// normalisation after any layer before it.
 /// </summary>
 public sealed partial class Network
 {
@@ -20,12 +21,13 @@ public sealed partial class Network
             throw new UserException($"A network reads 1 to {RnnModel.MaxInputs} values a step, not {inputSize}.");
         CheckOrder(layers);
         int lastRecurrent = LastRecurrent(layers);
+        int lastOfSteps = LastOfSteps(layers);
         int size = inputSize;
         int pool = IndexOfPool(layers);
         for (int i = 0; i < layers.Length; i++)
         {
             size = Append(layers[i], size);
-            if (i == lastRecurrent && pool < 0)
+            if (i == lastOfSteps && pool < 0)
                 size = Append(new Pool(Pooling.Last), size);
         }
 
@@ -82,6 +84,19 @@ public sealed partial class Network
         return last;
     }
 
+    /// <summary>The last recurrent layer, or what normalises its outputs: after it, steps are pooled.</summary>
+    private static int LastOfSteps(ReadOnlySpan<Layer> layers)
+    {
+        int last = -1;
+        for (int i = 0; i < layers.Length && layers[i] is not Dense; i++)
+        {
+            if (layers[i].IsRecurrent || layers[i] is LayerNormalization)
+                last = i;
+        }
+
+        return last;
+    }
+
     private static int IndexOfPool(ReadOnlySpan<Layer> layers)
     {
         int found = -1;
@@ -122,11 +137,29 @@ public sealed partial class Network
                     + "'lstm:64,pool:mean,dense:10'.");
         }
 
+        CheckNormalised(layers);
         int inModel = 0;
         foreach (var layer in layers)
             inModel += layer is Dropout or Pool ? 0 : 1;
         if (inModel > RnnModel.MaxLayers)
             throw new UserException($"A network has at most {RnnModel.MaxLayers} layers, not {inModel}.");
+    }
+
+    private static void CheckNormalised(ReadOnlySpan<Layer> layers)
+    {
+        Layer? before = null;
+        foreach (var layer in layers)
+        {
+            if (layer is LayerNormalization && before is null or Pool)
+            {
+                string where = before is null ? "first" : $"after '{before.Specification}'";
+                throw new UserException(
+                    $"'{layer.Specification}' stands {where}; it comes right after the recurrent or dense layer "
+                    + "whose outputs it normalises, as in 'gru:64,norm,dense:10'.");
+            }
+
+            before = layer is Dropout ? before : layer;
+        }
     }
 
     private int Append(Layer layer, int inputSize)

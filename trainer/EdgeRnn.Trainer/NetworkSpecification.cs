@@ -8,10 +8,9 @@ public sealed partial class Network
 {
     /// <summary>
     /// Makes a network from a list such as <c>lstm:128,dropout:0.2,dense:10</c>: <c>rnn:N[:relu]</c>, <c>lstm:N</c>,
-    /// <c>gru:N[:reset-before]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>; <c>pool:last</c>,
-    /// <c>pool:mean</c>, <c>pool:max</c> or <c>pool:none</c> may stand before the first dense, and recurrent layers
-    /// take
-    /// <c>recurrent-dropout=P</c> and <c>bi</c>.
+    /// <c>gru:N[:reset-before]</c>, <c>norm[:eps=E]</c>, <c>dropout:P[:sequence]</c>, <c>dense:N[:relu]</c>;
+    /// <c>pool:last</c>, <c>pool:mean</c>, <c>pool:max</c> or <c>pool:none</c> may stand before the first dense, and
+    /// recurrent layers take <c>recurrent-dropout=P</c> and <c>bi</c>.
     /// </summary>
     /// <param name="specification">The list.</param>
     /// <param name="inputSize">Readings a step.</param>
@@ -32,17 +31,18 @@ public sealed partial class Network
                 "lstm" => item.OneOrBoth(Lstm(item)),
                 "gru" => item.OneOrBoth(Gru(item)),
                 "dense" => new Dense(item.Units(), item.Function()),
+                "norm" => new LayerNormalization(item.Epsilon()),
                 "dropout" => new Dropout(item.Rate(), item.Has("sequence")),
                 "pool" => new Pool(item.Pooling()),
                 _ => throw new UserException(
-                    $"'{text}' in the network '{specification}' is not a layer; use rnn, lstm, gru, dropout or " +
-                    "dense, as in 'lstm:64,dropout:0.2,dense:10'."),
+                    $"'{text}' in the network '{specification}' is not a layer; use rnn, lstm, gru, norm, dropout, " +
+                    "pool or dense, as in 'lstm:64,dropout:0.2,dense:10'."),
             });
             item.RefuseRest();
         }
 
         if (!layers.Exists(layer => layer is Pool))
-            layers.Insert(1 + layers.FindLastIndex(layer => layer.IsRecurrent), new Pool(pooling));
+            layers.Insert(1 + LastOfSteps([.. layers]), new Pool(pooling));
         return new(inputSize, [.. layers]);
     }
 
@@ -94,6 +94,15 @@ public sealed partial class Network
         public float Rate() => TryRate(_number, out float rate)
             ? rate
             : throw new UserException($"'{_text}' needs a rate from 0 to 0.95, as in 'dropout:0.2'.");
+
+        public float Epsilon() => _number is null ? LayerNormalization.DefaultEpsilon
+            : _number.StartsWith("eps=", StringComparison.Ordinal)
+            && float.TryParse(_number[4..], NumberStyles.Float, CultureInfo.InvariantCulture, out float epsilon)
+            && epsilon is >= 1e-12f and <= 1
+                ? epsilon
+                : throw new UserException(
+                    $"'{_text}' is no layer normalisation; write 'norm', or 'norm:eps=1e-3' with a number from 1e-12 "
+                    + "to 1 that is added to the variance.");
 
         /// <summary>The value of <c>option=rate</c>, 0 when it is not there.</summary>
         public float Rate(string option)

@@ -23,6 +23,7 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     private Tensor? _biasHh;
     private uint _direction;
     private VariantMessage? _variant;
+    private float _epsilon;
 
     /// <summary>For error sentences: " (lstm)", or nothing while the kind is unknown.</summary>
     public string KindInBrackets => KindName is "" ? "" : $" ({KindName})";
@@ -33,21 +34,23 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         LayerKind.Lstm => "lstm",
         LayerKind.Gru => "gru",
         LayerKind.Dense => "dense",
+        LayerKind.Norm => "norm",
         _ => "",
     };
 
     private LayerKind Kind => (LayerKind)_kind;
 
-    private bool IsRecurrent => Kind != LayerKind.Dense;
+    private bool IsRecurrent => Kind is not (LayerKind.Dense or LayerKind.Norm);
 
     private int Directions => _direction == (uint)Direction.Bidirectional ? 2 : 1;
 
     private float HiddenScale =>
         precision == Precision.Int8 ? FixedPoint.Int8HiddenScale : FixedPoint.Int16HiddenScale;
 
-    /// <summary>Checks the whole layer against itself and the layer before it; null or what is wrong.</summary>
-    public string? Check(RnnLayer? before) =>
-        Read() ?? Shape(before) ?? Options() ?? Tensors() ?? Scales(before) ??
+    /// <summary>Checks the whole layer against itself and those before it; null or what is wrong.</summary>
+    public string? Check(ReadOnlySpan<RnnLayer> before) =>
+        Read() ?? Place(before) ?? Shape(before is [.., var last] ? last : null) ?? Options() ?? Tensors() ??
+        Scales(before is [.., var previous] ? previous : null) ??
         ModelMessage.Under("variant", _variant?.Check(Kind, Directions, (int)_units, (Activation)_activation));
 
     /// <summary>The layer, after <see cref="Check"/> found nothing wrong.</summary>
@@ -67,6 +70,7 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
         CellFractionBits = (int)_cellFractionBits,
         Direction = (Direction)_direction,
         Variant = _variant?.ToVariant(),
+        Epsilon = _epsilon,
     };
 
     private string? Read()
@@ -90,6 +94,7 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
                 case 12: _cellFractionBits = wire.UInt32("cell_fraction_bits"); break;
                 case 13: _direction = wire.UInt32("direction"); break;
                 case 14: _variant = new(wire.Bytes("variant")); break;
+                case 15: _epsilon = wire.Float("epsilon"); break;
                 default: wire.Skip(); break;
             }
         }
@@ -120,16 +125,24 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             (int)Math.Min(columns, int.MaxValue), data, scales);
     }
 
+    private string? Place(ReadOnlySpan<RnnLayer> before)
+    {
+        if (_kind is < (uint)LayerKind.SimpleRnn or > (uint)LayerKind.Norm)
+            return $"kind is {_kind}, expected 1 (rnn), 2 (lstm), 3 (gru), 4 (dense) or 5 (norm)";
+        if (before.IsEmpty && !IsRecurrent)
+            return $"kind is {_kind} ({KindName}), expected the first layer to be recurrent";
+        if (isHead && Kind != LayerKind.Dense)
+            return $"kind is {_kind}, expected 4 (dense): the last layer is the head";
+        foreach (var layer in before)
+        {
+            if (layer.Kind == LayerKind.Dense && IsRecurrent)
+                return $"kind is {_kind}, expected 4 (dense) or 5 (norm) after a dense layer";
+        }
+        return null;
+    }
+
     private string? Shape(RnnLayer? before)
     {
-        if (_kind is < (uint)LayerKind.SimpleRnn or > (uint)LayerKind.Dense)
-            return $"kind is {_kind}, expected 1 (rnn), 2 (lstm), 3 (gru) or 4 (dense)";
-        if (before is null && !IsRecurrent)
-            return "kind is 4 (dense), expected the first layer to be recurrent";
-        if (before is { IsRecurrent: false } && IsRecurrent)
-            return $"kind is {_kind}, expected 4 (dense) after a dense layer";
-        if (isHead && IsRecurrent)
-            return $"kind is {_kind}, expected 4 (dense): the last layer is the head";
         if (_inputSize is < 1 or > RnnModel.MaxInputs)
             return $"input_size is {_inputSize}, expected 1 to {RnnModel.MaxInputs}";
         if (before is not null && _inputSize != before.Outputs)
@@ -140,6 +153,8 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"direction is {_direction}, expected 0 (forward), 1 (reverse) or 2 (bidirectional)";
         if (_direction != 0 && !IsRecurrent)
             return $"direction is {_direction}, expected it in recurrent layers only";
+        if (Kind == LayerKind.Norm && _units != _inputSize)
+            return $"units is {_units}, expected {_inputSize}, the input_size: a norm layer gives as many as it reads";
         int most = RnnModel.MaxUnits / Directions;
         return _units >= 1 && _units <= most ? null : $"units is {_units}, expected 1 to {most}";
     }
@@ -150,6 +165,11 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
             return $"direction is {_direction}, expected 0 (forward): other directions are for float32 models";
         if (_quantized && _variant is not null)
             return "variant is present, expected it in float32 models only";
+        if (_variant is not null && Kind == LayerKind.Norm)
+            return "variant is present, expected none in a norm layer";
+        if (Kind == LayerKind.Norm ? !(_epsilon is >= ModelMessage.SmallestScale and <= 1) : _epsilon != 0)
+            return $"epsilon is {_epsilon}, expected " +
+                (Kind == LayerKind.Norm ? $"{ModelMessage.SmallestScale} to 1" : "it in norm layers only");
         if (_activation > (uint)Activation.Relu)
             return $"activation is {_activation}, expected 0 (default) or 1 (relu)";
         bool mayBeRelu = Kind == LayerKind.SimpleRnn || Kind == LayerKind.Dense && !isHead;
@@ -162,8 +182,9 @@ internal sealed class LayerMessage(ReadOnlyMemory<byte> message, Precision preci
     {
         // At most 4 · 4,096 rows of 4,096: no product below leaves 31 bits but the bytes of floats, which are long.
         int rows = Directions * RnnLayer.GatesOf(Kind) * (int)_units;
-        var weights = _quantized ? TensorType.Int8 : TensorType.Float32;
-        string? error = CheckTensor("weight_ih", _weightIh, weights, rows, (int)_inputSize) ??
+        bool isNorm = Kind == LayerKind.Norm;
+        var weights = _quantized && !isNorm ? TensorType.Int8 : TensorType.Float32;
+        string? error = CheckTensor("weight_ih", _weightIh, weights, rows, isNorm ? 1 : (int)_inputSize) ??
             CheckTensor("bias_ih", _biasIh, TensorType.Float32, rows, 1);
         if (!IsRecurrent)
             return error ?? Absent("weight_hh", _weightHh) ?? Absent("bias_hh", _biasHh);

@@ -149,7 +149,7 @@ internal sealed class ModelMessage(ReadOnlyMemory<byte> message)
         for (int i = 0; i < _layerCount; i++)
         {
             var layer = new LayerMessage(_layerMessages[i], _precision, isHead: i == _layerCount - 1);
-            if (layer.Check(i == 0 ? null : _layers[i - 1]) is { } error)
+            if (layer.Check(_layers.AsSpan(0, i)) is { } error)
                 return $"layer {i + 1}{layer.KindInBrackets}: {error}";
             _layers[i] = layer.ToLayer();
         }

@@ -48,7 +48,7 @@ public static class Quantizer
             bool folds = layer.BiasHh is not null && (layer.Kind != LayerKind.Gru || layer.ResetBefore);
             layers[i] = layer with
             {
-                WeightIh = QuantizeRows(layer.WeightIh),
+                WeightIh = layer.Kind == LayerKind.Norm ? layer.WeightIh : QuantizeRows(layer.WeightIh),
                 WeightHh = layer.WeightHh is null ? null : QuantizeRows(layer.WeightHh),
                 BiasIh = folds ? Sum(layer.BiasIh, layer.BiasHh!) : layer.BiasIh,
                 BiasHh = folds ? null : layer.BiasHh,

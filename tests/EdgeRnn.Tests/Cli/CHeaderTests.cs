@@ -62,10 +62,11 @@ public sealed class CHeaderTests : IDisposable
         for (int n = 0; n < model.Layers.Count; n++)
         {
             var layer = model.Layers[n];
+            bool isNorm = layer.Kind == LayerKind.Norm;
             (string, Tensor?)[] tensors =
             [
-                ("weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh), ("bias_ih", layer.BiasIh),
-                    ("bias_hh", layer.BiasHh),
+                (isNorm ? "gain" : "weight_ih", layer.WeightIh), ("weight_hh", layer.WeightHh),
+                (isNorm ? "offset" : "bias_ih", layer.BiasIh), ("bias_hh", layer.BiasHh),
                 ("peephole", layer.Variant?.Peephole), ("initial_cell", layer.Variant?.InitialCell),
             ];
             foreach (var (name, tensor) in tensors)

@@ -52,6 +52,8 @@ internal static class ModelFiles
                 Floor = 1e-5f,
             },
         },
+        RandomModels.Create(
+            7, Precision.Int8, 3, "gru:4,norm,lstm:3,norm,dense:4:relu,norm,dense:2", window: 8, hop: 8),
     ];
 
     /// <summary>Directions, and forms of cells that other programs know.</summary>
@@ -116,7 +118,7 @@ internal static class ModelFiles
         {
             int kind = random.Below(3);
             string option = random.Below(3) != 0 ? "" : kind == 0 ? ":relu" : kind == 2 ? ":reset-before" : "";
-            net += $"{kinds[kind]}:{sizes[random.Below(sizes.Length)]}{option},";
+            net += $"{kinds[kind]}:{sizes[random.Below(sizes.Length)]}{option},{(random.Below(4) == 0 ? "norm," : "")}";
         }
         for (int i = random.Below(3); i > 0; i--)
             net += $"dense:{sizes[random.Below(sizes.Length)]}{(random.Below(2) == 0 ? ":relu" : "")},";

@@ -12,8 +12,8 @@ public class ModelRefusalTests
 {
     private static readonly Dictionary<string, Action<Proto.Model>> QuantizedChanges = new()
     {
-        ["format_version is 4, expected at most 3: this file needs an EdgeRnn that reads format version 4"] =
-            m => m.FormatVersion = 4,
+        ["format_version is 5, expected at most 4: this file needs an EdgeRnn that reads format version 5"] =
+            m => m.FormatVersion = 5,
         ["numeric_version is 9, expected 2: this file needs an EdgeRnn that computes with numeric version 9"] =
             m => m.NumericVersion = 9,
         ["the file begins with field 2, expected 1 (format_version): it is no .ernn model"] = m => m.FormatVersion = 0,
@@ -30,12 +30,14 @@ public class ModelRefusalTests
         ["label 2 has 65 bytes, expected 1 to 64"] = m => m.Labels[1] = new('x', 65),
         ["label 2 has 0 bytes, expected 1 to 64"] = m => m.Labels[1] = "",
 
-        ["layer 1: kind is 0, expected 1 (rnn), 2 (lstm), 3 (gru) or 4 (dense)"] = m => m.Layers[0].Kind = 0,
-        ["layer 2: kind is 5, expected 1 (rnn), 2 (lstm), 3 (gru) or 4 (dense)"] =
-            m => m.Layers[1].Kind = (Proto.LayerKind)5,
+        ["layer 1: kind is 0, expected 1 (rnn), 2 (lstm), 3 (gru), 4 (dense) or 5 (norm)"] = m => m.Layers[0].Kind = 0,
+        ["layer 2: kind is 6, expected 1 (rnn), 2 (lstm), 3 (gru), 4 (dense) or 5 (norm)"] =
+            m => m.Layers[1].Kind = (Proto.LayerKind)6,
         ["layer 1 (dense): kind is 4 (dense), expected the first layer to be recurrent"] = m => m.Layers.RemoveAt(0),
-        ["layer 3 (lstm): kind is 2, expected 4 (dense) after a dense layer"] = m => m.Layers.Add(m.Layers[0].Clone()),
+        ["layer 3 (lstm): kind is 2, expected 4 (dense): the last layer is the head"] =
+            m => m.Layers.Add(m.Layers[0].Clone()),
         ["layer 1 (lstm): kind is 2, expected 4 (dense): the last layer is the head"] = m => m.Layers.RemoveAt(1),
+        ["layer 1 (lstm): epsilon is 1, expected it in norm layers only"] = m => m.Layers[0].Epsilon = 1,
         ["layer 1 (lstm): input_size is 0, expected 1 to 4096"] = m => m.Layers[0].InputSize = 0,
         ["layer 1 (lstm): input_size is 4097, expected 1 to 4096"] = m => m.Layers[0].InputSize = 4097,
         ["layer 2 (dense): input_size is 6, expected 5, the units of the layer before"] =
@@ -249,6 +251,33 @@ public class ModelRefusalTests
         ["input: sample_rate_hz is 50, expected 100, the frames a second of features"] = m => m.Input.SampleRateHz = 50,
     };
 
+    private static readonly Dictionary<string, Action<Proto.Model>> NormChanges = new()
+    {
+        ["format_version is 3, expected 4 for what the file holds"] = m => m.FormatVersion = 3,
+        ["layer 1 (norm): kind is 5 (norm), expected the first layer to be recurrent"] = m => m.Layers.RemoveAt(0),
+        ["layer 6 (lstm): kind is 2, expected 4 (dense) or 5 (norm) after a dense layer"] =
+            m => m.Layers.Insert(5, m.Layers[2]),
+        ["layer 6 (norm): kind is 5, expected 4 (dense): the last layer is the head"] = m => m.Layers.RemoveAt(6),
+        ["layer 2 (norm): units is 3, expected 4, the input_size: a norm layer gives as many as it reads"] =
+            m => m.Layers[1].Units = 3,
+        ["layer 2 (norm): epsilon is 0, expected 1E-12 to 1"] = m => m.Layers[1].Epsilon = 0,
+        ["layer 2 (norm): epsilon is -1, expected 1E-12 to 1"] = m => m.Layers[1].Epsilon = -1,
+        ["layer 2 (norm): epsilon is 2, expected 1E-12 to 1"] = m => m.Layers[1].Epsilon = 2,
+        ["layer 2 (norm): weight_ih has type 2, expected 1 (float32)"] =
+            m => m.Layers[1].WeightIh.Type = Proto.Tensor.Types.Type.Int8,
+        ["layer 2 (norm): weight_ih is 4 × 4, expected 4 × 1"] = m => m.Layers[1].WeightIh.Columns = 4,
+        ["layer 2 (norm): weight_hh is present, expected it in recurrent layers only"] =
+            m => m.Layers[1].WeightHh = m.Layers[1].WeightIh,
+        ["layer 2 (norm): bias_ih is missing, expected 4 × 1"] = m => m.Layers[1].BiasIh = null,
+        ["layer 2 (norm): reset_before is true, expected it for gru layers only"] = m => m.Layers[1].ResetBefore = true,
+        ["layer 2 (norm): input_scale is 0.5, expected 0.007874016, the output_scale of the layer before"] =
+            m => m.Layers[1].InputScale = 0.5f,
+        ["layer 2 (norm): output_scale is 0, expected a number above 0"] = m => m.Layers[1].OutputScale = 0,
+        ["layer 2 (norm): output_scale is 1E+20, expected 1E-12 to 1E+12"] = m => m.Layers[1].OutputScale = 1e20f,
+        ["layer 2 (norm): cell_fraction_bits is 4, expected none in a norm layer"] =
+            m => m.Layers[1].CellFractionBits = 4,
+    };
+
     // Bytes that Google's classes would not write: 0x08 is the tag of format_version, 0x10 of numeric_version, 0x18 of
     // precision, 0x22 of a layer, 0x3A of a label. The first error is the one that is told.
     private static readonly Dictionary<string, byte[]> Wire = new()
@@ -257,7 +286,7 @@ public class ModelRefusalTests
         ["format_version occurs twice, expected once"] = [0x08, 1, 0x08, 1],
         ["format_version has wire type 2, expected 0"] = [0x0A, 1, 1, 0x10],
         ["format_version is 4294967297, expected at most 4294967295"] = [0x08, 0x81, 0x80, 0x80, 0x80, 0x10],
-        ["format_version is 0, expected 1 to 3"] = [0x08, 0, 0x10, 1],
+        ["format_version is 0, expected 1 to 4"] = [0x08, 0, 0x10, 1],
         ["a field's tag is a varint with superfluous bytes, expected the shortest form"] = [0x08, 1, 0x90, 0x00, 1],
         ["the tag at byte 2 of its message is 2, expected a field number from 1 to 536870911"] = [0x08, 1, 0x02, 0],
         ["field 13 is unknown, expected those of this format, or from 64 on"] = [0x08, 1, 0x68, 1],
@@ -282,6 +311,8 @@ public class ModelRefusalTests
 
     public static TheoryData<string> SpeechSentences => [.. SpeechChanges.Keys];
 
+    public static TheoryData<string> NormSentences => [.. NormChanges.Keys];
+
     public static TheoryData<string> WireSentences => [.. Wire.Keys];
 
     [Theory, MemberData(nameof(QuantizedSentences))]
@@ -303,6 +334,19 @@ public class ModelRefusalTests
     [Theory, MemberData(nameof(SpeechSentences))]
     public void A_changed_speech_model_is_refused(string sentence) =>
         Assert.Equal(sentence, RefusalAfter(SpeechChanges[sentence], ModelFiles.Small[5]));
+
+    [Theory, MemberData(nameof(NormSentences))]
+    public void A_changed_normalised_model_is_refused(string sentence) =>
+        Assert.Equal(sentence, RefusalAfter(NormChanges[sentence], ModelFiles.Small[6]));
+
+    [Fact]
+    public void A_norm_layer_has_no_variant()
+    {
+        var model = RandomModels.Create(8, Precision.Float32, 2, "gru:3,norm,dense:2");
+        Assert.Equal(
+            "layer 2 (norm): variant is present, expected none in a norm layer",
+            RefusalAfter(m => m.Layers[1].Variant = new(), model));
+    }
 
     [Theory, MemberData(nameof(WireSentences))]
     public void Bytes_that_are_not_in_the_strict_form_are_refused(string sentence) =>

@@ -42,7 +42,7 @@ public class ModelRoundTripTests
 
     [Fact]
     public void Files_have_the_lowest_version_that_says_what_they_hold() =>
-        Assert.Equal([1, 1, 1, 2, 2, 3], ModelFiles.Small.Select(model => (int)ModelWriter.Write(model)[1]));
+        Assert.Equal([1, 1, 1, 2, 2, 3, 4], ModelFiles.Small.Select(model => (int)ModelWriter.Write(model)[1]));
 
     [Fact]
     public void Equal_models_give_equal_bytes_and_other_models_others()
@@ -116,7 +116,7 @@ public class ModelRoundTripTests
         Assert.Equal(judge.Input.Mean.Span, model.Mean.Data.Span);
         Assert.Equal(judge.Input.Deviation.Span, model.Deviation.Data.Span);
         Assert.Equal(judge.Input.SampleRateHz, model.SampleRateHz);
-        Assert.InRange(judge.FormatVersion, (uint)model.FormatVersion, 3u);
+        Assert.InRange(judge.FormatVersion, (uint)model.FormatVersion, 4u);
         Assert.Equal((int)(judge.Output?.Kind ?? 0), (int)model.OutputKind);
         Assert.Equal((int)(judge.Output?.Pooling ?? 0), (int)model.Pooling);
         Assert.Equal(judge.Output?.Mean.ToByteArray() ?? [], model.OutputMean?.Data.ToArray() ?? []);
@@ -177,6 +177,7 @@ public class ModelRoundTripTests
         Assert.Equal(judge.OutputScale, layer.OutputScale);
         Assert.Equal(judge.CellFractionBits, (uint)layer.CellFractionBits);
         Assert.Equal((int)judge.Direction, (int)layer.Direction);
+        Assert.Equal(judge.Epsilon, layer.Epsilon);
         Assert.Equal(judge.Variant is null, layer.Variant is null);
         if (judge.Variant is not { } expected || layer.Variant is not { } variant)
             return;

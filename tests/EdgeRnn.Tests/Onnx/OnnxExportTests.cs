@@ -20,7 +20,8 @@ public class OnnxExportTests
         "lstm:7,dense:3", "gru:9,dense:4", "gru:5:reset-before,dense:2", "rnn:6,dense:2", "rnn:6:relu,dense:3",
         "lstm:8,gru:5,rnn:4,dense:6:relu,dense:5,dense:3", "lstm:4:bi,dense:3", "gru:5:bi,gru:3:bi,dense:2",
             "lstm:5:reverse,dense:2",
-        "rnn:3:bi,lstm:4:reverse,dense:2", "gru:4,dense:1",
+        "rnn:3:bi,lstm:4:reverse,dense:2", "gru:4,dense:1", "gru:9,norm,dense:4",
+        "lstm:4:bi,norm,rnn:3,norm,dense:6:relu,norm,dense:3", "lstm:4,norm,gru:3:bi,norm,dense:2",
     ];
 
     public static TheoryData<string, Pooling> Networks => new(

@@ -21,8 +21,8 @@ public class OnnxRefusalTests
             (m => m.Graph.Initializer[0].ExternalData.Add(ByteString.CopyFromUtf8("/etc/passwd")), ["another file"]),
         ["an unknown operator"] = (m => Node(m, "GRU").OpType = "Einsum", ["(Einsum)", "no such operator"]),
         ["an operator of another domain"] = (m => Node(m, "GRU").Domain = "com.microsoft", ["(GRU)", "com.microsoft"]),
-        ["a normalisation of each step"] =
-            (m => Node(m, "Gemm").OpType = "LayerNormalization", ["LayerNormalization", "depends on each input"]),
+        ["a normalisation of more than units"] = (NormaliseAll, ["LayerNormalization", "more than the last axis"]),
+        ["a normalisation of the readings"] = (NormaliseReadings, ["before the first recurrent layer"]),
         ["a cycle"] = (m => Node(m, "GRU").Input[0] = Node(m, "Gemm").Output[0], ["cycle"]),
         ["a node that reads itself"] =
             (m => Node(m, "GRU").Input[0] = Node(m, "GRU").Output[0], ["(GRU)", "its own result"]),
@@ -116,6 +116,33 @@ public class OnnxRefusalTests
 
     private static NodeProto Node(ModelProto model, string operation) =>
         model.Graph.Node.First(node => node.OpType == operation);
+
+    private static void NormaliseAll(ModelProto model)
+    {
+        var node = Node(model, "Gemm");
+        node.OpType = "LayerNormalization";
+        node.Attribute.Clear();
+        node.Attribute.Add(Attribute("axis", 0));
+    }
+
+    private static void NormaliseReadings(ModelProto model)
+    {
+        var graph = model.Graph;
+        string input = graph.Input[0].Name;
+        foreach (var reader in graph.Node)
+        {
+            for (int i = 0; i < reader.Input.Count; i++)
+                reader.Input[i] = reader.Input[i] == input ? "normalised" : reader.Input[i];
+        }
+        var gain = new TensorProto { Name = "gain", DataType = (int)DataType.Float };
+        gain.Dims.Add(3);
+        gain.FloatData.AddRange([1, 1, 1]);
+        graph.Initializer.Add(gain);
+        var node = new NodeProto { OpType = "LayerNormalization" };
+        node.Input.AddRange([input, "gain"]);
+        node.Output.Add("normalised");
+        graph.Node.Insert(0, node);
+    }
 
     private static TensorProto Weights(ModelProto model) =>
         model.Graph.Initializer.Single(tensor => tensor.Name == Node(model, "GRU").Input[1]);

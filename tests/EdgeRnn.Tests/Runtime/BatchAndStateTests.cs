@@ -12,7 +12,7 @@ public sealed class BatchAndStateTests
 
     private static readonly string[] Nets =
         ["lstm:33,dense:4", "gru:70,dense:4", "gru:9:reset-before,rnn:150,dense:7:relu,dense:4",
-            "rnn:20:relu,lstm:40,dense:4"];
+            "rnn:20:relu,lstm:40,dense:4", "gru:33,norm,lstm:20,norm,dense:4"];
 
     [Fact]
     public void A_batch_gives_each_stream_the_bits_of_a_session_of_its_own()
@@ -60,11 +60,12 @@ public sealed class BatchAndStateTests
                 Run(session, readings);
                 var state = new byte[session.StateBytes + 3];
                 session.SaveState(state);
-                float[] expected = Run(session, readings);
+                float[] now = Score(session), expected = Run(session, readings);
                 foreach (var kernel in Kernel.Available)
                 {
                     var other = new RnnSession(model, kernel);
                     Assert.True(other.TryRestoreState(state));
+                    Assert.Equal(now, Score(other));
                     Assert.Equal(expected, Run(other, readings));
                 }
             }
@@ -117,6 +118,13 @@ public sealed class BatchAndStateTests
                 singles[1].Reset();
             }
         }
+    }
+
+    private static float[] Score(RnnSession session)
+    {
+        var scores = new float[session.Model.Labels.Count];
+        session.Score(scores);
+        return scores;
     }
 
     private static float[] Run(RnnSession session, float[] readings)

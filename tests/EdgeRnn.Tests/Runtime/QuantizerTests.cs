@@ -18,6 +18,8 @@ public sealed class QuantizerTests
     [InlineData("gru:24,dense:5")]
     [InlineData("gru:24:reset-before,dense:5")]
     [InlineData("lstm:16,gru:16,dense:9:relu,dense:5")]
+    [InlineData("gru:24,norm,dense:5")]
+    [InlineData("lstm:16,norm,gru:16,norm,dense:9:relu,norm,dense:5")]
     public void Scores_of_the_int8_model_stay_near_the_float_models(string net)
     {
         var model = RandomModels.Create(21, Precision.Float32, 6, net);

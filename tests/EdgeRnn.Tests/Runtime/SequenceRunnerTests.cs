@@ -57,7 +57,8 @@ public sealed class SequenceRunnerTests
     [Fact]
     public void Every_kernel_gives_the_same_bits()
     {
-        string[] nets = ["lstm:33:bi,gru:20:reverse,dense:7:relu,dense:4", "gru:40:reset-before:bi,rnn:9:bi,dense:3",
+        string[] nets = ["lstm:33:bi,gru:20:reverse,dense:7:relu,dense:4",
+            "lstm:33:bi,norm,gru:20:bi,norm,dense:7:relu,norm,dense:4", "gru:40:reset-before:bi,rnn:9:bi,dense:3",
             "rnn:70,dense:2"];
         foreach (string net in nets)
         {
@@ -84,18 +85,16 @@ public sealed class SequenceRunnerTests
         }
     }
 
-    [Fact]
-    public void A_forward_model_gives_the_bits_of_its_steps()
+    [Theory]
+    [InlineData("lstm:9,gru:12,dense:6:relu,dense:4")]
+    [InlineData("lstm:9,norm,gru:12,norm,dense:6:relu,norm,dense:4")]
+    public void A_forward_model_gives_the_bits_of_its_steps(string net)
     {
         foreach (var precision in Enum.GetValues<Precision>())
         {
             foreach (var pooling in Enum.GetValues<Pooling>())
             {
-                var model = RandomModels.Create(
-                    10, precision, Inputs, "lstm:9,gru:12,dense:6:relu,dense:4", window: Steps) with
-                {
-                    Pooling = pooling,
-                };
+                var model = RandomModels.Create(10, precision, Inputs, net, window: Steps) with { Pooling = pooling };
                 float[] readings = RandomModels.Readings(11, model, Steps);
                 var session = new RnnSession(model);
                 float[] scores = new float[4];
@@ -114,14 +113,14 @@ public sealed class SequenceRunnerTests
     }
 
     [Theory]
-    [InlineData(Precision.Float32, Pooling.Mean)]
-    [InlineData(Precision.Int8, Pooling.Mean)]
-    [InlineData(Precision.Int8x16, Pooling.Max)]
-    public void Pooled_windows_stream_save_and_batch_as_they_evaluate(Precision precision, Pooling pooling)
+    [InlineData(Precision.Float32, Pooling.Mean, "gru:9,dense:4")]
+    [InlineData(Precision.Int8, Pooling.Mean, "gru:9,dense:4")]
+    [InlineData(Precision.Int8x16, Pooling.Max, "gru:9,dense:4")]
+    [InlineData(Precision.Int8, Pooling.Mean, "gru:9,norm,dense:4")]
+    [InlineData(Precision.Int8, Pooling.Last, "gru:9,norm,dense:4")]
+    public void Pooled_windows_stream_save_and_batch_as_they_evaluate(Precision precision, Pooling pooling, string net)
     {
-        var model = RandomModels.Create(
-            12, precision, Inputs, "gru:9,dense:4", window: 10, hop: 3) with
-        { Pooling = pooling };
+        var model = RandomModels.Create(12, precision, Inputs, net, window: 10, hop: 3) with { Pooling = pooling };
         float[] readings = RandomModels.Readings(13, model, 40);
         var stream = new StreamClassifier(new RnnSession(model));
         var runner = new SequenceRunner(model);

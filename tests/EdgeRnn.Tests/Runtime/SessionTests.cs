@@ -54,7 +54,7 @@ public sealed class SessionTests
         foreach (var kernel in Kernel.Available)
         {
             var model = RandomModels.Create(
-                3, precision, Inputs, "lstm:20,gru:9,gru:5:reset-before,rnn:8,dense:11:relu,dense:4");
+                3, precision, Inputs, "lstm:20,norm,gru:9,gru:5:reset-before,rnn:8,norm,dense:11:relu,dense:4");
             var session = new RnnSession(model, kernel);
             float[] readings = RandomModels.Readings(4, model, 1);
             var scores = new float[4];
@@ -76,6 +76,7 @@ public sealed class SessionTests
     [InlineData("rnn:1,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:2")]
     [InlineData("gru:5,dense:7:relu,dense:3")]
     [InlineData("lstm:10,dense:3")]
+    [InlineData("rnn:9,norm,norm,norm,norm,norm,norm,norm,norm,norm,norm,norm,norm,norm,norm,dense:3")]
     [InlineData("rnn:1,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:4096:relu,dense:1:relu,dense:2")]
     public void File_and_packed_weights_stay_within_twice_the_file_and_64_KB(string net)
     {

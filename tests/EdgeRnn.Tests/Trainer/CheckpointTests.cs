@@ -8,7 +8,7 @@ namespace EdgeRnn.Tests.Training;
 /// <summary>A run that is cut anywhere and goes on ends with the bits of one that was not.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private const string Specification = "lstm:9:recurrent-dropout=0.2,dropout:0.2,gru:7,dense:2";
+    private const string Specification = "lstm:9:recurrent-dropout=0.2,norm,dropout:0.2,gru:7,dense:2";
     private static readonly SequenceDataset Data = TrainingTests.Pulses(90, 1);
 
     // Whatever a later step depends on: masks, augmentation, order, moments, the losses of a plateau, patience.

@@ -32,6 +32,8 @@ public class LayerGradientTests
         "lstm:5:bi,dense:4",
         "gru:5:bi,gru:4:reset-before:bi,pool:mean,dense:4",
         "rnn:5:bi,dropout:0.3,lstm:4,pool:mean,dropout:0.2:sequence,dense:5,dense:4",
+        "gru:7,norm,lstm:9,norm,dense:5,norm,dense:4",
+        "rnn:5:bi,norm:eps=0.1,pool:mean,dense:4",
     ];
 
     [Theory]

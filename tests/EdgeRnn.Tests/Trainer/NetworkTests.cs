@@ -14,6 +14,8 @@ public class NetworkTests
     [InlineData("gru:16:reset-before,lstm:8,dense:4:relu,dense:2", 3, 48 * 20 + 32 * (16 + 8 + 1) + 36 + 10)]
     [InlineData("lstm:8:bi,rnn:4:bi,pool:mean,dense:2", 3, 2 * 32 * (3 + 8 + 1) + 2 * 4 * (16 + 4 + 1) + 18)]
     [InlineData("gru:4,pool:none,dense:2", 3, 12 * 8 + 4 + 10)]
+    [InlineData("gru:4,norm,rnn:3:bi,norm:eps=0.001,dense:5:relu,norm,dense:2", 3, 100 + 8 + 48 + 12 + 35 + 10 + 12)]
+    [InlineData("gru:4,norm,pool:mean,dense:2", 3, 12 * 8 + 4 + 8 + 10)]
     public void Parse_makes_the_network_that_is_written(string specification, int inputs, int parameters)
     {
         var network = Network.Parse(specification, inputs);
@@ -34,7 +36,7 @@ public class NetworkTests
     [Theory]
     [InlineData(
         "",
-        "'' in the network '' is not a layer; use rnn, lstm, gru, dropout or dense, " +
+        "'' in the network '' is not a layer; use rnn, lstm, gru, norm, dropout, pool or dense, " +
         "as in 'lstm:64,dropout:0.2,dense:10'.")]
     [InlineData("lstm,dense:2", "'lstm' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
     [InlineData("lstm:0,dense:2", "'lstm:0' needs a number of units from 1 to 4096, as in 'lstm:64'.")]
@@ -68,6 +70,26 @@ public class NetworkTests
         "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
     [InlineData(
         "lstm:8,dense:2:relu",
+        "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
+    [InlineData(
+        "norm,lstm:8,dense:2",
+        "'norm' stands first; it comes right after the recurrent or dense layer whose outputs it normalises, as in " +
+        "'gru:64,norm,dense:10'.")]
+    [InlineData(
+        "lstm:8,pool:mean,norm,dense:2",
+        "'norm' stands after 'pool:mean'; it comes right after the recurrent or dense layer whose outputs it " +
+        "normalises, as in 'gru:64,norm,dense:10'.")]
+    [InlineData(
+        "lstm:8,norm:64,dense:2",
+        "'norm:64' is no layer normalisation; write 'norm', or 'norm:eps=1e-3' with a number from 1e-12 to 1 that is " +
+        "added to the variance.")]
+    [InlineData(
+        "lstm:8,norm:eps=0,dense:2",
+        "'norm:eps=0' is no layer normalisation; write 'norm', or 'norm:eps=1e-3' with a number from 1e-12 to 1 that " +
+        "is added to the variance.")]
+    [InlineData("lstm:8,norm:eps=0.1:bi,dense:2", "'bi' in 'norm:eps=0.1:bi' is not known; it takes no options.")]
+    [InlineData(
+        "lstm:8,dense:2,norm",
         "A network ends in a dense layer with one unit a class and no relu, as in 'lstm:64,dense:10'.")]
     [InlineData("dense:4,lstm:8,dense:2", "'dense:4' stands before a recurrent layer; dense layers come after them.")]
     public void A_bad_network_gets_one_sentence(string specification, string sentence) =>
@@ -121,6 +143,7 @@ public class NetworkTests
     [InlineData("lstm:9:bi,gru:5:bi,dense:3")]
     [InlineData("lstm:9:bi,pool:mean,dense:3")]
     [InlineData("gru:9,pool:max,dense:3")]
+    [InlineData("gru:9,norm,lstm:5,norm,dense:4,norm,dense:3")]
     public void A_sequences_result_does_not_depend_on_its_batch(string specification)
     {
         var data = TrainingFixture.Data(3, 5, 9, 1, 5, 12, 3, 3, 9, 9, 2, 7, 4, 4, 11, 6, 8, 1);

@@ -76,6 +76,7 @@ internal static class InspectVerb
         ["input_scale"] = layer.InputScale,
         ["output_scale"] = layer.OutputScale,
         ["cell_fraction_bits"] = layer.CellFractionBits,
+        ["epsilon"] = layer.Epsilon,
         ["tensors"] = new JsonArray([.. ModelTree.Tensors(layer).Select(t => new JsonObject
         {
             ["name"] = t.Name,

@@ -63,6 +63,19 @@ internal static class LayerNodes
         return layer.Variant is { Functions: [var function] } ? Applied(graph, function, n, x) : x;
     }
 
+    /// <summary>Layer normalisation of the last axis.</summary>
+    public static string Norm(OnnxGraph graph, RnnLayer layer, int n, string x)
+    {
+        string gain = graph.Constant(Name(n, "Scale"), layer.WeightIh.Floats, layer.Units);
+        string offset = graph.Constant(Name(n, "B"), layer.BiasIh.Floats, layer.Units);
+        return graph.Add(
+            "LayerNormalization", [x, gain, offset], Attribute("axis", -1), Attribute("epsilon", layer.Epsilon));
+    }
+
+    /// <summary>A layer after pooling.</summary>
+    public static string OfRow(OnnxGraph graph, RnnLayer layer, int n, string x) =>
+        layer.Kind == LayerKind.Norm ? Norm(graph, layer, n, x) : Dense(graph, layer, n, x);
+
     /// <summary>Row-major, with rows and columns changed.</summary>
     public static T[] Transposed<T>(ReadOnlySpan<T> values, int rows, int columns)
     {

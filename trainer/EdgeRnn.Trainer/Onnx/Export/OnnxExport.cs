@@ -41,13 +41,14 @@ public static class OnnxExport
         string x = Normalised(graph, network, graph.Input("input", "batch", "steps", model.InputSize));
         string output = Output(graph, network);
         x = graph.Add("Transpose", [x], Axes("perm", 1, 0, 2));
-        string final = "";
-        var recurrent = network.Layers.TakeWhile(layer => layer.IsRecurrent).ToArray();
-        for (int n = 0; n < recurrent.Length; n++)
-            (x, final) = Recurrent(graph, recurrent[n], n, x, isStateful);
-        x = Pooled(graph, network.Pooling, recurrent[^1], x, final);
-        for (int n = recurrent.Length; n < network.Layers.Count; n++)
-            x = LayerNodes.Dense(graph, network.Layers[n], n, x);
+        string? final = null;
+        for (int n = 0; n < network.FirstDense; n++)
+            (x, final) = network.Layers[n].IsRecurrent
+                ? Recurrent(graph, network.Layers[n], n, x, isStateful)
+                : (LayerNodes.Norm(graph, network.Layers[n], n, x), null);
+        x = Pooled(graph, network.Pooling, network.Layers.Last(layer => layer.IsRecurrent), x, final);
+        for (int n = network.FirstDense; n < network.Layers.Count; n++)
+            x = LayerNodes.OfRow(graph, network.Layers[n], n, x);
         Result(graph, network, x, output);
         Metadata(graph, model, isStateful);
         return graph.ToModel();
@@ -63,9 +64,11 @@ public static class OnnxExport
     /// <summary>The inputs of a stateful graph of a single sequence, in their order.</summary>
     internal static IEnumerable<OnnxStart> States(RnnModel model)
     {
-        for (int n = 0; model.Layers[n].IsRecurrent; n++)
+        for (int n = 0; n < model.FirstDense; n++)
         {
             var layer = model.Layers[n];
+            if (!layer.IsRecurrent)
+                continue;
             float[] Values(Tensor? start) => start is null ? new float[layer.Units] : start.Floats.ToArray();
             yield return new($"h{n}_in", [1, 1, layer.Units], Values(layer.Variant?.InitialHidden));
             if (layer.Kind == LayerKind.Lstm)
@@ -80,7 +83,7 @@ public static class OnnxExport
     }
 
     // All steps, [steps, batch, outputs], and the final state, [directions, batch, units].
-    private static (string All, string Final) Recurrent(
+    private static (string All, string? Final) Recurrent(
         OnnxGraph graph, RnnLayer layer, int n, string x, bool isStateful)
     {
         bool isLstm = layer.Kind == LayerKind.Lstm;
@@ -115,18 +118,30 @@ public static class OnnxExport
         return graph.Add("Expand", value, shape);
     }
 
-    // [batch, outputs], or [batch, steps, outputs].
-    private static string Pooled(OnnxGraph graph, Pooling pooling, RnnLayer last, string all, string final) =>
+    // [batch, outputs], or [batch, steps, outputs]. What is normalised has no final state but that of all its steps.
+    private static string Pooled(OnnxGraph graph, Pooling pooling, RnnLayer last, string all, string? final) =>
         pooling switch
         {
             Pooling.EachStep => graph.Add("Transpose", [all], Axes("perm", 1, 0, 2)),
             Pooling.Mean => graph.Add("ReduceMean", [all], Axes("axes", 0), Attribute("keepdims", 0)),
             Pooling.Max => graph.Add("ReduceMax", [all], Axes("axes", 0), Attribute("keepdims", 0)),
             Pooling.LastStep => graph.Add("Gather", [all, graph.Constant("last", [-1L])], Attribute("axis", 0)),
+            _ when final is null => FinalOf(graph, last, all),
             _ when last.Directions == 1 => graph.Add("Squeeze", final, graph.Integers("direction", 0)),
             _ => graph.Add("Reshape", graph.Add("Transpose", [final], Axes("perm", 1, 0, 2)),
                 graph.Integers("states", 0, last.Outputs)),
         };
+
+    private static string FinalOf(OnnxGraph graph, RnnLayer last, string all)
+    {
+        string At(string steps, string name, long step) =>
+            graph.Add("Gather", [steps, graph.Constant(name, [step])], Attribute("axis", 0));
+
+        if (last.Direction != Direction.Bidirectional)
+            return last.Direction == Direction.Forward ? At(all, "last", -1) : At(all, "first", 0);
+        graph.Add("Split", [all], ["forward", "reverse"], [Attribute("axis", 2)]);
+        return graph.Add("Concat", [At("forward", "last", -1), At("reverse", "first", 0)], Attribute("axis", 1));
+    }
 
     private static string Output(OnnxGraph graph, RnnModel network)
     {

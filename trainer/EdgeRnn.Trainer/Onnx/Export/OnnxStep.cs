@@ -26,7 +26,7 @@ public static class OnnxStep
             var layer = model.Layers[n];
             x = layer.IsRecurrent
                 ? Recurrent(graph, layer, n, x)
-                : LayerNodes.Dense(graph, Dequantized.Of(layer), n, x);
+                : LayerNodes.OfRow(graph, Dequantized.Of(layer), n, x);
         }
         graph.Output("scores", 1, 1, model.Labels.Count);
         graph.Add("Softmax", [x], ["scores"], [Attribute("axis", -1)]);

@@ -16,11 +16,11 @@ internal static class StoredModel
     /// <summary>Key of the metadata.</summary>
     public const string Key = "edgernn.model";
 
-    /// <summary>The message without weights, in base 64.</summary>
+    /// <summary>The message without matrices, in base 64.</summary>
     public static string Write(RnnModel model)
     {
         var message = ModelWriter.ToMessage(model);
-        foreach (var layer in message.Layers)
+        foreach (var layer in message.Layers.Where(layer => layer.Kind != Ernn.LayerKind.Norm))
         {
             layer.WeightIh.Data = ByteString.Empty;
             layer.WeightHh?.Data = ByteString.Empty;
@@ -64,6 +64,8 @@ internal static class StoredModel
             throw new FormatException();
         var kind = (LayerKind)layer.Kind;
         int units = (int)layer.Units, inputs = (int)layer.InputSize;
+        if (kind == LayerKind.Norm)
+            return;
         if (kind == LayerKind.Dense)
         {
             Set(layer.WeightIh, LayerNodes.Transposed(Elements("W", inputs, units), inputs, units));

@@ -53,6 +53,24 @@ internal static class Arithmetic
         float Factor(int i) => scale[i] / MathF.Sqrt(variance[i] + epsilon);
     }
 
+    /// <summary>scale · (x - mean) / √(variance + epsilon) + bias, of the units at each step.</summary>
+    public static Value LayerNormalization(Operation o)
+    {
+        var signal = o.Signal(0);
+        int rank = signal.Shape.Length;
+        if (rank == 0 || Value.Axis(o.Integer("axis", -1), rank) != rank - 1)
+            throw new UserException(
+                "it goes over more than the last axis, where EdgeRnn normalises units at each step");
+        var rows = Rows.Of(o.Stages, signal, signal.Shape[^1]);
+        if (!rows.IsWhole)
+            throw new UserException("it goes over some of the units only");
+        int[] units = [rows.Stage.Features];
+        float[] gain = Repeated(o.Floats(1), units);
+        float[] offset = o.Optional(2) is null ? new float[gain.Length] : Repeated(o.Floats(2), units);
+        var stage = o.Stages.Add(new Normalised(rows.Stage, gain, offset, o.Number("epsilon", 1e-5f)));
+        return Renamed(rows.Stage, stage, signal, rows);
+    }
+
     /// <summary>x·W</summary>
     public static Value MatMul(Operation o) => Linear(o, o.Signal(0), o.Floats(1), isTransposed: false, alpha: 1);
 

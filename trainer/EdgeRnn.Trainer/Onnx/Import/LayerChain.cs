@@ -34,6 +34,8 @@ internal sealed class LayerChain
     /// <summary>Ends in softmax, or its logarithm.</summary>
     public bool? SoftmaxIsLog { get; private set; }
 
+    private bool HasDense => _layers.Exists(layer => layer.Kind == LayerKind.Dense);
+
     /// <summary>Makes the layers.</summary>
     /// <param name="last">Where the chain ends.</param>
     /// <param name="kind">What the results are meant to be; null where the chain decides.</param>
@@ -67,6 +69,7 @@ internal sealed class LayerChain
         {
             case Linear or Scaling: _pending.Add(stage); break;
             case Recurrent recurrent: Add(recurrent); break;
+            case Normalised normalised: Add(normalised); break;
             case Pooled pooled: Add(pooled); break;
             case Applied applied: Add(applied); break;
             case SoftmaxStage softmax: SoftmaxIsLog = softmax.IsLog; break;
@@ -78,7 +81,7 @@ internal sealed class LayerChain
         if (_pooling is not null)
             throw new UserException(
                 "a recurrent layer reads what was pooled over time, where EdgeRnn pools after the last one");
-        if (_layers.Count > 0 && !_layers[^1].IsRecurrent)
+        if (HasDense)
             throw new UserException(
                 "a recurrent layer reads what a function was applied to, where EdgeRnn has these after the last one");
         var layer = stage.Layer;
@@ -115,16 +118,44 @@ internal sealed class LayerChain
         _pending.RemoveRange(0, scalings.Length);
     }
 
+    private void Add(Normalised stage)
+    {
+        if (_layers.Count == 0)
+            throw new UserException(
+                "layer normalisation comes before the first recurrent layer, where EdgeRnn has it after layers");
+        if (_pending.Count > 0)
+        {
+            AddDense(_pending, stage.Features, null);
+            _pending.Clear();
+        }
+        // A norm layer before the first dense one is of the steps themselves.
+        bool isPooled = _pooling is EdgeRnn.Pooling.Mean or EdgeRnn.Pooling.Max
+            || _pooling == EdgeRnn.Pooling.Last && _layers.FindLast(layer => layer.IsRecurrent)!.Directions == 2;
+        if (!HasDense && isPooled)
+            throw new UserException(
+                "layer normalisation is of what was pooled over time, where EdgeRnn has it before that or after a "
+                + "dense layer");
+        _layers.Add(new()
+        {
+            Kind = LayerKind.Norm,
+            InputSize = stage.Features,
+            Units = stage.Features,
+            WeightIh = Tensor.FromFloats(stage.Features, 1, stage.Gain),
+            BiasIh = Tensor.FromFloats(stage.Features, 1, stage.Offset),
+            Epsilon = stage.Epsilon,
+        });
+    }
+
     private void Add(Pooled stage)
     {
         if (_pooling is not null && stage.Before!.Steps > 1)
             throw new UserException("it is pooled over time twice");
         if (!_layers.Any(layer => layer.IsRecurrent))
             throw new UserException("the readings are pooled over time before any recurrent layer");
-        if (stage.Pooling == EdgeRnn.Pooling.Mean && !_layers[^1].IsRecurrent)
+        if (stage.Pooling == EdgeRnn.Pooling.Mean && HasDense)
             throw new UserException("the mean over time is of what a function was applied to, where EdgeRnn pools " +
                 "right after the last recurrent layer");
-        if (stage.Pooling == EdgeRnn.Pooling.Max && (!_layers[^1].IsRecurrent || _pending.Count > 0))
+        if (stage.Pooling == EdgeRnn.Pooling.Max && (HasDense || _pending.Count > 0))
             throw new UserException("the maximum over time is of other than a recurrent layer's units, where EdgeRnn " +
                 "pools right after the last one");
         _pooling ??= stage.Pooling;

@@ -38,6 +38,7 @@ internal static class Operators
         ["Div"] = o => [Arithmetic.Elementwise(o)],
         ["Neg"] = o => [Arithmetic.Scaled(o, -1)],
         ["BatchNormalization"] = o => [Arithmetic.BatchNormalization(o)],
+        ["LayerNormalization"] = o => [Arithmetic.LayerNormalization(o)],
         ["MatMul"] = o => [Arithmetic.MatMul(o)],
         ["Gemm"] = o => [Arithmetic.Gemm(o)],
         ["ReduceMean"] = o => [Arithmetic.Reduce(o, Pooling.Mean)],
@@ -60,10 +61,6 @@ internal static class Operators
         ["LSTM"] = RecurrentOperator.Compute,
         ["GRU"] = RecurrentOperator.Compute,
         ["RNN"] = RecurrentOperator.Compute,
-
-        ["LayerNormalization"] = _ => throw new UserException(
-            "its scale depends on each input, so no layer can take it in; train without it, or with batch " +
-                "normalisation"),
     };
 
     /// <summary>The results of a node.</summary>

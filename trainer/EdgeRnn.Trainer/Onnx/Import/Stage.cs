@@ -69,6 +69,19 @@ internal sealed class Applied(Stage before, Function function)
     public override int? FinalStep(int feature) => Before!.FinalStep(feature);
 }
 
+/// <summary>Layer normalisation: gain · (x - mean) / √(variance + epsilon) + offset over the features.</summary>
+internal sealed class Normalised(Stage before, float[] gain, float[] offset, float epsilon)
+    : Stage(before, before.Batch, before.Steps, before.Features)
+{
+    public float[] Gain => gain;
+
+    public float[] Offset => offset;
+
+    public float Epsilon => epsilon;
+
+    public override int? FinalStep(int feature) => Before!.FinalStep(feature);
+}
+
 /// <summary>A recurrent layer, whose <c>weight_ih</c> reads all features of the stage before.</summary>
 internal sealed class Recurrent(Stage before, RnnLayer layer)
     : Stage(before, before.Batch, before.Steps, layer.Outputs)
