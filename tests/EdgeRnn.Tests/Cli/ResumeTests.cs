@@ -17,10 +17,13 @@ public sealed class ResumeTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public async Task Killed_at_random_moments_it_ends_with_the_same_model()
+    [Theory]
+    [InlineData]
+    [InlineData("--stream", "continuous", "--truncate", "20", "--epochs", "15")]
+    public async Task Killed_at_random_moments_it_ends_with_the_same_model(params string[] more)
     {
-        CliFolder.Run([.. Train, "--out", _folder["whole"]]).Works();
+        string[] train = more.Length == 0 ? Train : [.. Train.Where(a => a is not ("--epochs" or "60")), .. more];
+        CliFolder.Run([.. train, "--out", _folder["whole"]]).Works();
         byte[] expected =
             await File.ReadAllBytesAsync(_folder["whole/model.ernn"], TestContext.Current.CancellationToken);
         int seed = Random.Shared.Next();
@@ -32,7 +35,7 @@ public sealed class ResumeTests : IDisposable
             // Some die as they start, the others some time after they saved something new.
             var saved = File.GetLastWriteTimeUtc(checkpoint);
             using var process = kills == 0
-                ? Start([.. Train, "--out", _folder["run"]])
+                ? Start([.. train, "--out", _folder["run"]])
                 : Start("train", "--resume", _folder["run"]);
             if (kills % 3 != 1)
                 await Until(() => process.HasExited || File.GetLastWriteTimeUtc(checkpoint) != saved);
