@@ -35,7 +35,10 @@ internal static class EvaluationText
     }
 
     /// <summary>An object for each value: <c>name</c>, <c>rmse</c>, <c>mae</c>, <c>r2</c>.</summary>
-    public static JsonArray Errors(Evaluation evaluation) => new([.. evaluation.Errors.Select(error => new JsonObject
+    public static JsonArray Errors(Evaluation evaluation) => Errors(evaluation.Errors);
+
+    /// <inheritdoc cref="Errors(Evaluation)"/>
+    public static JsonArray Errors(IReadOnlyList<ValueError> errors) => new([.. errors.Select(error => new JsonObject
     {
         ["name"] = error.Name,
         ["rmse"] = error.Rmse,

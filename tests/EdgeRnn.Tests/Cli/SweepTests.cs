@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Xml.Linq;
 using EdgeRnn.Cli.Sweep;
+using EdgeRnn.Trainer.Datasets;
 using EdgeRnn.Trainer.Report;
 using Xunit;
 
@@ -43,6 +44,70 @@ public sealed class SweepTests
         var after = Times(folder["s/runs"]);
         Assert.Equal(3, after.Count);
         Assert.All(times, t => Assert.Equal(t.Value, after[t.Key]));
+    }
+
+    /// <summary>y = 2·x of the last step, and a value in other units that no network can know.</summary>
+    private static string WriteValues(CliFolder folder, int values)
+    {
+        var random = new SeededRandom(3);
+        float[] x = random.Floats(60 * 5, -1, 1);
+        float[] y = [.. Enumerable.Range(0, 60).SelectMany(
+            i => new[] { 2 * x[5 * i + 4], random.Float(-1000, 1000) }.Take(values))];
+        using (var stream = File.Create(folder["x.npy"]))
+            NpyArray.Write(stream, [60, 5, 1], x);
+        using (var stream = File.Create(folder["y.npy"]))
+            NpyArray.Write(stream, [60, values], y);
+        return $"npy:{folder["x.npy"]},{folder["y.npy"]}";
+    }
+
+    [Theory]
+    [InlineData("rmse", "--validation", "0.25")]
+    [InlineData("mae", "--loss", "mae")]
+    [InlineData("rmse", "--folds", "3")]
+    public void Values_are_compared_by_their_error(string key, string option, string value)
+    {
+        using var folder = new CliFolder();
+        string[] command =
+        [
+            "sweep", "--data", WriteValues(folder, 1), "--grid", "net=gru:6,dense:1;rnn:2,norm,dense:1", "--epochs",
+            "8", "--seeds", "2", "--learning-rate", "0.02", option, value, "--out", folder["s"],
+        ];
+        var json = CliFolder.Run([.. command, "--json"]).Works().Json;
+        Assert.Equal(key.ToUpperInvariant(), json.GetProperty("measure").GetString());
+        var choices = json.GetProperty("choices").EnumerateArray().ToList();
+        double[] errors = [.. choices.Select(c => c.GetProperty("error").GetDouble())];
+        Assert.Equal(errors.Order(), errors);
+        Assert.Contains(choices, c => c.GetProperty("pareto").GetBoolean());
+
+        // The figures are those of the runs themselves, of the int8 model where it counts.
+        string name = option == "--folds" ? "int8_values" : "int8_validation_values";
+        var runs = Directory.GetFiles(folder["s/runs"], "result.json", SearchOption.AllDirectories)
+            .Where(f => f.Contains("gru-6", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+            .Select(f => JsonDocument.Parse(File.ReadAllText(f)).RootElement.GetProperty(name)[0].GetProperty(key));
+        var gru = choices.Single(c => c.GetProperty("options").GetProperty("net").GetString() == "gru:6,dense:1");
+        Assert.Equal(
+            runs.Select(r => r.GetDouble()),
+            gru.GetProperty("int8_errors").EnumerateArray().Select(e => e.GetDouble()));
+
+        string text = CliFolder.Run(command).Works().Output;
+        Assert.Contains("the lower, the better", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("ccura", text, StringComparison.Ordinal);
+        Assert.All(text.Split('\n'), line => Assert.True(line.Length <= 80, line));
+        string page = File.ReadAllText(folder["s/sweep.html"]);
+        Assert.Contains("Least error", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("ccura", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Values_of_different_units_count_alike()
+    {
+        using var folder = new CliFolder();
+        var json = CliFolder.Run(
+            "sweep", "--data", WriteValues(folder, 2), "--net", "gru:6,dense:2", "--grid", "epochs=8", "--seeds", "1",
+            "--learning-rate", "0.02", "--out", folder["s"], "--json").Works().Json;
+        // Of a value that is noise the error is about its deviation, 577 of 1,000, so a half of about 1 and a part of
+        // what is left of the other; in the user's units it would be some hundreds.
+        Assert.InRange(json.GetProperty("choices")[0].GetProperty("error").GetDouble(), 0.4, 1.2);
     }
 
     [Fact]
@@ -124,8 +189,8 @@ public sealed class SweepTests
         var row = new SweepRow
         {
             Options = [(Hostile, Hostile)],
-            FloatAccuracies = [0.5],
-            Int8Accuracies = [0.5],
+            FloatScores = [0.5],
+            Int8Scores = [0.5],
             Int8Bytes = 1000,
             Microseconds = 1,
             Failures = [Hostile],
@@ -137,7 +202,7 @@ public sealed class SweepTests
             ChosenBy = Hostile,
             Seeds = 1,
             Fixed = [(Hostile, Hostile)],
-            Rows = [row, row with { FloatAccuracies = [], Int8Accuracies = [], IsOptimal = false }],
+            Rows = [row, row with { FloatScores = [], Int8Scores = [], IsOptimal = false }],
             ToolVersion = "0",
         };
         Assert.DoesNotContain("<script", SweepPage.Write(report), StringComparison.Ordinal);

@@ -11,6 +11,8 @@ namespace EdgeRnn.Cli.Sweep;
 /// <summary>A sweep: its runs, so many at a time, and what follows from them.</summary>
 internal sealed class SweepJob
 {
+    private SweepScore? _measure;
+
     /// <summary>The choices.</summary>
     public required SweepGrid Grid { get; init; }
 
@@ -28,6 +30,9 @@ internal sealed class SweepJob
 
     /// <summary>Runs at a time.</summary>
     public required int Jobs { get; init; }
+
+    private SweepScore Measure => _measure ??= new(
+        Data, Fixed.Where(f => f.Name == "--loss").Select(f => f.Values.FirstOrDefault()).FirstOrDefault());
 
     private string ChosenBy
     {
@@ -134,7 +139,7 @@ internal sealed class SweepJob
                 return;
             string choice = string.Join(' ', run.Point.Select(p => $"{p.Name}={p.Value}"));
             string outcome = run.Failure
-                ?? $"accuracy {Figures.Percent(Accuracy(run.Result!, "int8_") ?? Accuracy(run.Result!, ""))}";
+                ?? $"{Measure.Shown.Name} {Measure.Text(run.Result!)}";
             lock (open)
                 terminal.Say($"{++done}/{all}  {choice}  seed {run.Seed}  {outcome}");
         });
@@ -157,27 +162,24 @@ internal sealed class SweepJob
         Seeds = Seeds,
         Fixed = [.. Fixed.Select(
             f => (f.Name.TrimStart('-'), f.Values.Length == 0 ? "yes" : string.Join(' ', f.Values)))],
-        Rows = SweepReport.Ranked(runs.Chunk(Seeds).Zip(times, Row)),
+        Measure = Measure.Shown,
+        Rows = SweepReport.Ranked(runs.Chunk(Seeds).Zip(times, Row), Measure.Shown),
         ToolVersion = CommandLine.Version,
     };
 
-    private static SweepRow Row(SweepRun[] runs, double microseconds)
+    private SweepRow Row(SweepRun[] runs, double microseconds)
     {
         var results = runs.Select(run => run.Result).OfType<JsonObject>().ToList();
         return new()
         {
             Options = runs[0].Point,
-            FloatAccuracies = [.. results.Select(r => Accuracy(r, "")).OfType<double>()],
-            Int8Accuracies = [.. results.Select(r => Accuracy(r, "int8_")).OfType<double>()],
+            FloatScores = [.. results.Select(r => Measure.Of(r, "")).OfType<double>()],
+            Int8Scores = [.. results.Select(r => Measure.Of(r, "int8_")).OfType<double>()],
             Int8Bytes = results.Select(r => (long?)r["int8_bytes"]).FirstOrDefault(),
             Microseconds = Math.Round(microseconds, 3),
             Failures = [.. runs.Where(run => run.Failure is not null).Select(run => $"seed {run.Seed}: {run.Failure}")],
         };
     }
-
-    /// <summary>On validation data, or over all folds; never on a test set.</summary>
-    private static double? Accuracy(JsonObject result, string precision) =>
-        (double?)(result[precision + "validation_accuracy"] ?? result[precision + "accuracy"]);
 
     private static JsonObject Write(string folder, SweepReport report)
     {
@@ -188,8 +190,9 @@ internal sealed class SweepJob
         {
             ["data"] = report.Data,
             ["chosen_by"] = report.ChosenBy,
+            ["measure"] = report.Measure.Name,
             ["seeds"] = report.Seeds,
-            ["choices"] = new JsonArray([.. report.Rows.Select(Describe)]),
+            ["choices"] = new JsonArray([.. report.Rows.Select(row => Describe(row, report.Measure))]),
             ["report"] = page,
             ["picture"] = picture,
         };
@@ -198,16 +201,17 @@ internal sealed class SweepJob
         return json;
     }
 
-    private static JsonNode Describe(SweepRow row)
+    private static JsonNode Describe(SweepRow row, SweepMeasure measure)
     {
-        bool isDone = row.Accuracies.Count > 0;
+        var (one, many) = measure.IsError ? ("error", "errors") : ("accuracy", "accuracies");
+        bool isDone = row.Scores.Count > 0;
         return new JsonObject
         {
             ["options"] = new JsonObject(row.Options.Select(o => KeyValuePair.Create(o.Name, (JsonNode?)o.Value))),
-            ["accuracy"] = isDone ? row.Accuracy.Mean : null,
-            ["deviation"] = isDone ? row.Accuracy.Deviation : null,
-            ["float_accuracies"] = new JsonArray([.. row.FloatAccuracies.Select(a => (JsonNode)a)]),
-            ["int8_accuracies"] = new JsonArray([.. row.Int8Accuracies.Select(a => (JsonNode)a)]),
+            [one] = isDone ? row.Score.Mean : null,
+            ["deviation"] = isDone ? row.Score.Deviation : null,
+            [$"float_{many}"] = new JsonArray([.. row.FloatScores.Select(a => (JsonNode)a)]),
+            [$"int8_{many}"] = new JsonArray([.. row.Int8Scores.Select(a => (JsonNode)a)]),
             ["int8_bytes"] = row.Int8Bytes,
             ["step_us"] = row.Microseconds,
             ["pareto"] = isDone && row.IsOptimal,
@@ -220,24 +224,23 @@ internal sealed class SweepJob
         var table = new Table().SimpleBorder();
         table.AddColumn(new TableColumn("#").RightAligned().NoWrap());
         table.AddColumn(new TableColumn("choice"));
-        foreach (string name in new[] { "accuracy, %", "int8 bytes", "µs/step" })
+        foreach (string name in new[] { report.Measure.Title, "int8 bytes", "µs/step" })
             table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
         table.AddColumn(new TableColumn("").NoWrap());
         foreach (var (i, row) in report.Rows.Index())
         {
-            var (mean, deviation) = row.Accuracies.Count > 0 ? row.Accuracy : default;
             table.AddRow(
                 new Text($"{i + 1}"), new Text(row.Name),
-                new Text(row.Accuracies.Count == 0
-                    ? "failed"
-                    : FormattableString.Invariant($"{100 * mean:0.00} ± {100 * deviation:0.00}")),
+                new Text(row.Scores.Count == 0 ? "failed" : report.Measure.Spread(row.Scores)),
                 new Text(row.Int8Bytes is { } bytes ? Figures.Count(bytes) : "–"),
                 new Text(row.Microseconds is { } us ? FormattableString.Invariant($"{us:0.00}") : "–"),
                 new Text(row.IsOptimal ? "*" : ""));
         }
 
         yield return table;
-        yield return new Text($"* Pareto-optimal: none is as accurate, as small and as fast, and better in one.\n"
+        string note = report.Measure.Note;
+        yield return new Text($"* Pareto-optimal: none is as good, as small and as fast, and better in one.\n"
+            + (note.Length > 0 ? $"{note}\n" : "")
             + $"Mean and deviation over seeds, by {report.ChosenBy}. {Path.Combine(folder, "sweep.html")} shows more.");
         foreach (string failure in report.Rows.SelectMany(r => r.Failures.Select(f => $"failed: {r.Name}  {f}")))
             yield return new Text(failure);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
 
 namespace EdgeRnn.Cli.Sweep;
@@ -40,7 +39,8 @@ internal static class SweepVerb
             "DIR", "Folder for sweep.html, sweep.json, sweep.svg and the runs; one that has runs is gone on with.");
         var json = SharedOptions.Json();
         var command = new Command(
-            "sweep", "Train every choice of a grid in processes of their own; compare accuracy, size and time.")
+            "sweep",
+            "Train every choice of a grid in processes of their own; compare accuracy or error, size and time.")
         {
             grid, seeds, jobs, output, json,
         };
@@ -75,9 +75,6 @@ internal static class SweepVerb
                 Seeds = parsed.GetValue(seeds),
                 Jobs = parsed.GetValue(jobs),
             };
-            if (job.Data.OutputKind == OutputKind.Values)
-                throw new UserException(
-                    $"{job.Data.Name} has values, which a sweep does not compare; train them one by one.");
             return job.RunAsync(folder, terminal, cancellation);
         });
         return command;

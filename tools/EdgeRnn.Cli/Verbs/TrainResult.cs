@@ -56,6 +56,12 @@ internal sealed record TrainResult(
             if (AreValues)
             {
                 json["validation_loss"] = History.Best?.ValidationLoss;
+                if (Examinations.FirstOrDefault(e => e.Part == "validation") is { } validated)
+                {
+                    json["validation_values"] = EvaluationText.Errors(validated.Float.Errors);
+                    json["int8_validation_values"] = EvaluationText.Errors(validated.Int8Errors);
+                }
+
                 json["values"] = Test is null ? null : EvaluationText.Errors(Test);
             }
 
