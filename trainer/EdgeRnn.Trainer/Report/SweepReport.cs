@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EdgeRnn.Trainer.Report;
 
 /// <summary>What choices of a sweep are compared by.</summary>
@@ -39,9 +41,11 @@ public sealed record SweepMeasure(string Name, string Unit, bool IsError)
         if (scores.Count == 0)
             return "–";
         var (mean, deviation) = Metrics.Spread([.. scores]);
-        return IsError
-            ? FormattableString.Invariant($"{mean:G4} ± {deviation:G2}")
-            : FormattableString.Invariant($"{100 * mean:0.00} ± {100 * deviation:0.00}");
+        // Of errors four digits, whatever their unit.
+        int decimals = !IsError ? 2 : mean > 0 ? Math.Clamp(3 - (int)Math.Floor(Math.Log10(mean)), 0, 9) : 3;
+        string form = $"F{decimals}";
+        var invariant = CultureInfo.InvariantCulture;
+        return $"{Shown(mean).ToString(form, invariant)} ± {Shown(deviation).ToString(form, invariant)}";
     }
 }
 
