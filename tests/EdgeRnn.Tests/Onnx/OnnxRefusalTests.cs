@@ -22,6 +22,11 @@ public class OnnxRefusalTests
         ["an unknown operator"] = (m => Node(m, "GRU").OpType = "Einsum", ["(Einsum)", "no such operator"]),
         ["an operator of another domain"] = (m => Node(m, "GRU").Domain = "com.microsoft", ["(GRU)", "com.microsoft"]),
         ["a normalisation of more than units"] = (NormaliseAll, ["LayerNormalization", "more than the last axis"]),
+        ["a normalisation without an epsilon"] = (m =>
+        {
+            NormaliseReadings(m);
+            m.Graph.Node[0].Attribute.Add(Attribute("epsilon", 0f));
+        }, ["its epsilon is 0, expected 1E-12 to 1"]),
         ["a normalisation of the readings"] = (NormaliseReadings, ["before the first recurrent layer"]),
         ["a cycle"] = (m => Node(m, "GRU").Input[0] = Node(m, "Gemm").Output[0], ["cycle"]),
         ["a node that reads itself"] =

@@ -126,6 +126,7 @@ public class TrainingOptionsTests
 
     [Theory]
     [InlineData("lstm:40,dropout:0.2,gru:24,dense:2", 1)]
+    [InlineData("gru:24,norm,gru:16,norm,dense:2", 2)]
     [InlineData("gru:32:reset-before:recurrent-dropout=0.2,rnn:16,dense:8:relu,dense:2", 3)]
     public void Memory_for_activations_is_known_before(string specification, int threads)
     {

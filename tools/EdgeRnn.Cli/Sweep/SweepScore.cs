@@ -55,6 +55,7 @@ internal sealed class SweepScore
         int count = data.Labels.Count;
         var targets = data.Sequences.SelectMany(sequence => Enumerable.Range(0, sequence.Targets.Length / count)
             .Select(row => (double)sequence.Targets.Span[row * count + value]));
-        return Math.Max(Metrics.Spread([.. targets]).Deviation, 1e-12);
+        // What is always the same has an error, but no deviation to measure it by.
+        return Metrics.Spread([.. targets]).Deviation is > 0 and var deviation ? deviation : 1;
     }
 }

@@ -64,10 +64,13 @@ internal static class Arithmetic
         var rows = Rows.Of(o.Stages, signal, signal.Shape[^1]);
         if (!rows.IsWhole)
             throw new UserException("it goes over some of the units only");
+        float epsilon = o.Number("epsilon", 1e-5f);
+        if (epsilon is not (>= 1e-12f and <= 1))
+            throw new UserException($"its epsilon is {epsilon}, expected 1E-12 to 1");
         int[] units = [rows.Stage.Features];
         float[] gain = Repeated(o.Floats(1), units);
         float[] offset = o.Optional(2) is null ? new float[gain.Length] : Repeated(o.Floats(2), units);
-        var stage = o.Stages.Add(new Normalised(rows.Stage, gain, offset, o.Number("epsilon", 1e-5f)));
+        var stage = o.Stages.Add(new Normalised(rows.Stage, gain, offset, epsilon));
         return Renamed(rows.Stage, stage, signal, rows);
     }
 
