@@ -56,12 +56,14 @@ public static class SweepPage
         var smallest = done.Where(r => r.IsOptimal).MinBy(r => r.Int8Bytes ?? long.MaxValue)!;
         return Page.Figures(
             (measure.Best, measure.Text(best.Score.Mean), best.Name),
-            ("Its file, int8", $"{Shown.Count(best.Int8Bytes)}\u00A0B",
+            ("Its file, int8", Bytes(best),
                 $"a step: {Shown.Microseconds(best.Microseconds)}"),
-            ("Smallest worth having", $"{Shown.Count(smallest.Int8Bytes)}\u00A0B", smallest.Name),
+            ("Smallest worth having", Bytes(smallest), smallest.Name),
             ($"Its {measure.Name}", measure.Text(smallest.Score.Mean),
                 $"a step: {Shown.Microseconds(smallest.Microseconds)}"));
     }
+
+    private static string Bytes(SweepRow row) => row.Int8Bytes is { } bytes ? $"{Shown.Count(bytes)}\u00A0B" : "none";
 
     private static Html Pictures(List<SweepRow> done, SweepMeasure measure) => Html.Of($"""
         <p>Each dot is a choice, with its number in the table; the line spans the deviation over seeds. Coloured ones are worth having: no other is as good, as small and as fast, and better in one of these. {measure.Note}</p>
