@@ -24,11 +24,16 @@ public sealed class GroupTests : IDisposable
         Assert.Equal("Cy", json.GetProperty("worst_group").GetString());
         Assert.Equal(0, json.GetProperty("worst_accuracy").GetDouble());
         Assert.Equal(0.75, json.GetProperty("mean").GetDouble());
+        double[] int8 =
+            [.. json.GetProperty("groups").EnumerateArray().Select(g => g.GetProperty("int8_accuracy").GetDouble())];
+        Assert.Equal(int8.Average(), json.GetProperty("int8_mean").GetDouble(), 1e-12);
+        Assert.Equal(int8[2], json.GetProperty("worst_int8_accuracy").GetDouble());
+        Assert.All(int8.Zip(accuracies), pair => Assert.Equal(pair.Second, pair.First, 0.1));
         // √((3 · 0.25² + 0.75²) / 3)
         Assert.Equal(0.5, json.GetProperty("deviation").GetDouble(), 1e-12);
 
         string text = Train(_data["all.csv"], "--leave-one-group-out").Works().Output;
-        Assert.Contains("Cy: 0.00 % of 20", text, StringComparison.Ordinal);
+        Assert.Contains("Cy: 0.00 %, int8 0.00 % of 20", text, StringComparison.Ordinal);
         Assert.Contains("75.00 % ± 50.00 %", text, StringComparison.Ordinal);
     }
 

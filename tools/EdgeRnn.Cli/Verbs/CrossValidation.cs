@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
 using EdgeRnn.Trainer.Datasets;
+using EdgeRnn.Trainer.Report;
 using EdgeRnn.Trainer.Training;
 
 namespace EdgeRnn.Cli;
@@ -47,14 +48,16 @@ internal static class CrossValidation
             ["group"] = p.Name,
             ["samples"] = p.Evaluation.Samples,
             [scores.Measure] = p.Score,
+            [$"int8_{scores.Measure}"] = p.Int8 is null ? null : Scores.Of(p.Int8),
         })]);
         json["worst_group"] = worst.Name;
         json[$"worst_{scores.Measure}"] = worst.Score;
+        json[$"worst_int8_{scores.Measure}"] = worst.Int8 is null ? null : Scores.Of(worst.Int8);
         output?.Write(json, data, job, terminal);
         terminal.Result(json, Terminal.Facts(
         [
             ("groups", Figures.Count(scores.Parts.Count)),
-            ("worst group", $"{worst.Name}: {scores.Figure(worst.Score)} of {worst.Evaluation.Samples}"),
+            ("worst group", $"{worst.Name}: {worst.Text(scores)} of {worst.Evaluation.Samples}"),
             .. scores.Facts(),
         ]));
         return CommandLine.Done;
@@ -81,10 +84,13 @@ internal static class CrossValidation
             var evaluation = Evaluator.Evaluate(
                 model, held, job.Threads, keepPredictions: areValues || output is not null, loss: job.Loss
                     ?? LossKind.Mse);
-            output?.Add(new(part.Name, held, evaluation, history, train, model), job.Describe(network, options));
-            scores.Parts.Add(new(part.Name, evaluation));
-            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  {scores.Measure} " +
-                $"{scores.Figure(scores.Parts[^1].Score)}");
+            var int8 = ModelSummary.Quantized(model, train) is { } quantized
+                ? Evaluator.Evaluate(quantized, held, job.Threads, areValues, loss: job.Loss ?? LossKind.Mse)
+                : null;
+            output?.Add(new(part.Name, held, evaluation, int8, history, train, model), job.Describe(network, options));
+            scores.Parts.Add(new(part.Name, evaluation, int8));
+            terminal.Say($"{part.Name}  {evaluation.Samples} sequences  {scores.Measure} "
+                + scores.Parts[^1].Text(scores));
         }
 
         return scores;
@@ -92,10 +98,12 @@ internal static class CrossValidation
 
     private sealed record Part(string Name, SequenceDataset Rest, SequenceDataset Held);
 
-    private sealed record PartScore(string Name, Evaluation Evaluation)
+    private sealed record PartScore(string Name, Evaluation Evaluation, Evaluation? Int8)
     {
-        /// <summary>Accuracy, or of values the loss.</summary>
-        public double Score => Evaluation.Errors.Count > 0 ? Evaluation.Loss : Evaluation.Accuracy;
+        public double Score => Scores.Of(Evaluation);
+
+        public string Text(Scores scores) =>
+            scores.Figure(Score) + (Int8 is null ? "" : $", int8 {scores.Figure(Scores.Of(Int8))}");
     }
 
     private sealed class Scores(bool areValues)
@@ -107,6 +115,15 @@ internal static class CrossValidation
         public PartScore Worst => areValues ? Parts.MaxBy(p => p.Score)! : Parts.MinBy(p => p.Score)!;
 
         private Evaluation Together => Evaluation.Together([.. Parts.Select(p => p.Evaluation)]);
+
+        /// <summary>All parts by int8 models; null where a network cannot be quantized.</summary>
+        private Evaluation? Int8 => Parts.Any(p => p.Int8 is null)
+            ? null
+            : Evaluation.Together([.. Parts.Select(p => p.Int8!)]);
+
+        /// <summary>Accuracy, or of values the loss.</summary>
+        public static double Of(Evaluation evaluation) =>
+            evaluation.Errors.Count > 0 ? evaluation.Loss : evaluation.Accuracy;
 
         private double Mean => Parts.Average(p => p.Score);
 
@@ -130,6 +147,10 @@ internal static class CrossValidation
                 int correct = (int)Math.Round(all.Accuracy * all.Outputs);
                 yield return ("accuracy", $"{Figures.Percent(all.Accuracy)} ({correct} of {all.Outputs})");
             }
+
+            yield return ("as int8", Int8 is { } int8
+                ? $"{Figure(Parts.Average(p => Of(p.Int8!)))}, each part alike"
+                : "not to be had of this network");
         }
 
         public JsonObject Json()
@@ -144,6 +165,8 @@ internal static class CrossValidation
             };
             if (areValues)
                 json["values"] = EvaluationText.Errors(all);
+            json[$"int8_{Measure}"] = Int8 is { } int8 ? Of(int8) : null;
+            json["int8_mean"] = Int8 is null ? null : Parts.Average(p => Of(p.Int8!));
             return json;
         }
     }

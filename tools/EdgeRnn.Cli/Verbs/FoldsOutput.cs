@@ -8,7 +8,8 @@ namespace EdgeRnn.Cli;
 
 /// <summary>A network of a cross-validation with what it says of the part that it never saw.</summary>
 internal sealed record Fold(
-    string Name, SequenceDataset Held, Evaluation Evaluation, History History, SequenceDataset Train, RnnModel Model);
+    string Name, SequenceDataset Held, Evaluation Evaluation, Evaluation? Int8, History History, SequenceDataset Train,
+    RnnModel Model);
 
 /// <summary>The folder of a cross-validation: report.html, options.json and result.json.</summary>
 internal sealed class FoldsOutput(string folder, bool force) : IDisposable
@@ -29,7 +30,9 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
     {
         var last = _folds[^1];
         var summary = ModelSummary.Of(last.Model, last.Train);
-        var int8 = summary.Int8 is null ? null : Int8(job.Threads);
+        var int8 = _folds.Any(fold => fold.Int8 is null)
+            ? null
+            : Evaluation.Together([.. _folds.Select(fold => fold.Int8!)]);
         _options["cross_validation"] = $"{_folds.Count} parts";
         _files.WriteOptions(_options);
         bool hasPage = RunPage.Write(_files.Page, terminal, new()
@@ -44,9 +47,7 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
             StepsAreRows = job.IsImages,
             ToolVersion = CommandLine.Version,
         });
-        if (int8 is null || int8.Errors.Count == 0)
-            json["int8_accuracy"] = int8?.Accuracy;
-        else
+        if (int8?.Errors.Count > 0)
             json["int8_values"] = EvaluationText.Errors(int8);
         json["parameters"] = summary.Parameters;
         json["int8_bytes"] = summary.Int8Bytes;
@@ -59,10 +60,6 @@ internal sealed class FoldsOutput(string folder, bool force) : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
-
-    private Evaluation Int8(int threads) => Evaluation.Together([.. _folds.Select(fold => Evaluator.Evaluate(
-        Calibration.Quantize(fold.Model, fold.Train, Precision.Int8), fold.Held, threads,
-        keepPredictions: fold.Evaluation.Errors.Count > 0))]);
 
     /// <summary>Each sequence as the network that never saw it judged it, one fold after the other.</summary>
     private Examination Together(SequenceDataset data, Evaluation? int8)

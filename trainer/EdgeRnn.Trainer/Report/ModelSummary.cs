@@ -54,7 +54,12 @@ public sealed record ModelSummary
     /// <param name="model">A float model.</param>
     /// <param name="data">Calibrates the int8 model.</param>
     public static IReadOnlyList<RnnModel> InAllPrecisions(RnnModel model, SequenceDataset data) =>
-        Quantize(model, data).Int8 is { } int8 ? [model, int8] : [model];
+        Quantized(model, data) is { } int8 ? [model, int8] : [model];
+
+    /// <summary>A model with int8 weights, or null where it cannot have them.</summary>
+    /// <param name="model">A float model.</param>
+    /// <param name="data">Calibrates the int8 model.</param>
+    public static RnnModel? Quantized(RnnModel model, SequenceDataset data) => Quantize(model, data).Int8;
 
     /// <summary>Quantizes, measures and times a model.</summary>
     /// <param name="model">A float model.</param>
