@@ -152,6 +152,8 @@ internal sealed class HostOptions
         : Port.Length == 0 && Replay is null && Wav is null ? "--port PORT is missing"
         : Wav is not null && (Port.Length > 0 || Replay is not null)
             ? "--wav is played in place of a port; leave --port and --replay out"
+        : Wav is not null && (Rate is not null || SoundChannels != 1)
+            ? "--wav tells rate and channels itself; leave --rate and --channels out"
         : Input != InputFormat.Pcm && (Rate is not null || SoundChannels != 1)
             ? "--rate and --channels are for --input pcm; leave them out"
         : null;

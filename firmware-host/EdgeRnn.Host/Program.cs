@@ -65,6 +65,8 @@ static bool Run(HostOptions options)
     var model = stream.Model;
     if (MakeLine(options, model, port, key, out error) is not { } line)
         return Refuse(models, error);
+    if (port is WavPort { Format.Channels: > 1 and var channels })
+        StandardStreams.Say($"{options.Wav} has {channels} channels, which are mixed down");
     var gaps = new GapBridge(options.OnGap, options.LongestBridge ?? GapBridge.DefaultLimit(model), model.InputSize);
     using var stop = OperatingSystem.IsLinux() ? new SignalFd(models.StopSignals) : null;
     StandardStreams.StopFd = stop?.Fd ?? -1;

@@ -64,6 +64,16 @@ internal sealed class Metrics
         Counter("edgernn_sender_restarts_total"u8, counts.Restarts);
         Counter("edgernn_sender_errors_total"u8, counts.SenderErrors);
         Counter("edgernn_line_bytes_total"u8, _port.BytesRead);
+        if (_pipeline.Model.Features is not null)
+        {
+            Counter("edgernn_sound_samples_total"u8, counts.Samples);
+            Counter("edgernn_replaced_samples_total"u8, counts.ReplacedSamples);
+        }
+        if (_pipeline.Clock is { } clock)
+        {
+            Counter("edgernn_sound_overruns_total"u8, clock.Overruns);
+            Counter("edgernn_sound_missing_ms_total"u8, clock.MissingMs);
+        }
         Counter("edgernn_reconnects_total"u8, _port.Reconnects);
         if (_port.Errors() is not { } errors)
             return;

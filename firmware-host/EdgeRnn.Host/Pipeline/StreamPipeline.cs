@@ -28,6 +28,11 @@ internal sealed class StreamPipeline(
     private readonly FirstSecond _rate = new();
     private readonly LineText _sentence = new(256);
 
+    // No microphone is so much faster than it was said to be; a file that comes through a pipe is.
+    private const double FastestMicrophone = 5;
+    private readonly bool _isSound = stream.Model.Features is not null;
+    private readonly SoundClock? _clock = line is PcmReceiver pcm && port.MayBeLive ? new(pcm.Format) : null;
+
     /// <summary>The model that runs.</summary>
     public RnnModel Model => stream.Model;
 
@@ -42,6 +47,9 @@ internal sealed class StreamPipeline(
 
     /// <summary>Keeps the raw bytes; may be null.</summary>
     public Capture? Capture { get; init; }
+
+    /// <summary>Notices sound that is missing; null where the line counts its losses, or is no line.</summary>
+    public SoundClock? Clock => _clock;
 
     /// <summary>Counts what is allocated while streaming.</summary>
     public AllocationMeter Meter { get; } = new();
@@ -114,7 +122,7 @@ internal sealed class StreamPipeline(
                     if (sink.Output.IsBroken)
                         return null;
                     Hint(line.GreetingBytes);
-                    if (port.IsLive && _rate.IsOver(line.Counts.Expected, port.BytesRead, out double hz))
+                    if ((port.IsLive || _clock is not null) && _rate.IsOver(line.Counts.Expected, port.BytesRead, out double hz))
                         JudgeFirstSecond(hz);
                     if (line.Refusal is not null)
                         return line.Refusal;
@@ -138,6 +146,8 @@ internal sealed class StreamPipeline(
         }
         if (port.IsLive && state is PortState.Lost or PortState.Back)
             StandardStreams.TrySay(state == PortState.Lost ? _lost : _back);
+        if (_clock is not null && state == PortState.Open && _clock.Heard(port.BytesRead, Stopwatch.GetTimestamp()))
+            SayMissing(_clock.LastMissingMs);
         if (state is PortState.Open or PortState.Lost && Capture?.Write(bytes) == false)
             StandardStreams.TrySay("the capture cannot be written any more; it ends here\n"u8);
         return state;
@@ -169,11 +179,23 @@ internal sealed class StreamPipeline(
         double wanted = stream.Model.SampleRateHz;
         if (wanted <= 0 || hz <= 0 || Math.Abs(hz - wanted) <= wanted * RateTolerance)
             return;
+        if (!port.IsLive && hz > FastestMicrophone * wanted)
+            return;
+        _sentence.Clear();
         _sentence.Raw("the line gives about "u8);
         _sentence.Number(Math.Round(hz, 1));
-        _sentence.Raw(" readings a second, and the model was trained on "u8);
+        _sentence.Raw(_clock is null ? " readings a second, and"u8 : " frames of sound a second, and"u8);
+        _sentence.Raw(" the model was trained on "u8);
         _sentence.Number(Math.Round(wanted, 1));
-        _sentence.Raw("; check the sensor's rate\n"u8);
+        _sentence.Raw(_clock is null ? "; check the sensor's rate\n"u8 : "; check --rate and --channels\n"u8);
+        StandardStreams.TrySay(_sentence.Written);
+    }
+
+    private void SayMissing(long ms)
+    {
+        _sentence.Clear();
+        _sentence.Field("some "u8, ms);
+        _sentence.Raw(" ms of sound are missing: its recorder lost them, or was stopped\n"u8);
         StandardStreams.TrySay(_sentence.Written);
     }
 
@@ -227,6 +249,17 @@ internal sealed class StreamPipeline(
             json.Field(",\"overrun_errors\":"u8, errors.Overrun);
             json.Field(",\"parity_errors\":"u8, errors.Parity);
             json.Field(",\"framing_errors\":"u8, errors.Framing);
+        }
+        if (_isSound)
+        {
+            json.Field(",\"samples\":"u8, counts.Samples);
+            json.Field(",\"replaced_samples\":"u8, counts.ReplacedSamples);
+            json.Field(",\"unused_samples\":"u8, counts.UnusedSamples);
+        }
+        if (_clock is not null)
+        {
+            json.Field(",\"overruns\":"u8, _clock.Overruns);
+            json.Field(",\"missing_ms\":"u8, _clock.MissingMs);
         }
         json.Field(",\"bridged\":"u8, gaps.Bridged);
         json.Field(",\"resets\":"u8, stream.Resets);

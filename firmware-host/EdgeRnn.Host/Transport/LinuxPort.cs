@@ -46,7 +46,10 @@ internal sealed class FilePort : LinuxPort
     {
         Name = name;
         Use(fd);
+        MayBeLive = Libc.FileType(fd) != Libc.S_IFREG;
     }
+
+    public override bool MayBeLive { get; }
 
     public override PortState Read(Span<byte> buffer, out int count) => ReadFd(buffer, out count);
 }

@@ -50,6 +50,11 @@ internal abstract class Port : IDisposable
     /// <summary>Whether it goes on whether we read or not, as a sensor does and a file does not.</summary>
     public virtual bool IsLive => false;
 
+    /// <summary>
+    /// Whether bytes may come at the pace at which somebody makes them, as on a line or in a pipe, and not in a file.
+    /// </summary>
+    public virtual bool MayBeLive => IsLive;
+
     /// <summary>Whether the first bytes may come from the middle of a line.</summary>
     public virtual bool JoinsMidway => false;
 

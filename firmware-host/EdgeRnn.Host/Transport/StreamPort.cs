@@ -17,6 +17,8 @@ internal sealed class StreamPort(Stream stream) : Port
         }
     }
 
+    public override bool MayBeLive => stream is not FileStream { CanSeek: true };
+
     public override PortState Read(Span<byte> buffer, out int count)
     {
         count = stream.Read(buffer);

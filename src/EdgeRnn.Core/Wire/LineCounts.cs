@@ -38,4 +38,15 @@ public sealed class LineCounts
 
     /// <summary>Data and end frames that no descriptor vouches for.</summary>
     public long Undescribed { get; internal set; }
+
+    /// <summary>Samples of sound that arrived, of all channels together; 0 where the line carries readings.</summary>
+    public long Samples { get; internal set; }
+
+    /// <summary>Of these, those that were no numbers or far from any, and counted as silence.</summary>
+    public long ReplacedSamples { get; internal set; }
+
+    /// <summary>
+    /// Of these, those after the last frame of features before sound ended or was broken off: too few for another.
+    /// </summary>
+    public long UnusedSamples { get; internal set; }
 }

@@ -14,6 +14,7 @@ public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator?
     private readonly FrontEnd _frontEnd = new(features, features.SampleRateHz);
     private readonly FrameReceiver _frames = new(features.FrameStep, key);
     private int _next = features.FrameStep; // of the last frame's samples, the first that the front end has not taken
+    private int _unused; // samples since the last frame of features
     private bool _follows;
 
     /// <inheritdoc/>
@@ -27,7 +28,9 @@ public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator?
         {
             var samples = _frames.Readings[_next..];
             bool isFrame = _frontEnd.Next(ref samples);
+            _unused += _frames.Readings.Length - samples.Length - _next;
             _next = _frames.Readings.Length - samples.Length;
+            Counts.ReplacedSamples = _frontEnd.ReplacedSamples;
             if (isFrame)
                 return Take();
             var answer = _frames.Next(input[consumed..], out int taken);
@@ -37,6 +40,7 @@ public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator?
                 return answer;
             if (_frames.Interrupted)
                 Begin();
+            Counts.Samples += features.FrameStep;
             _next = 0;
         }
     }
@@ -49,11 +53,16 @@ public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator?
     }
 
     /// <inheritdoc/>
-    public override bool Complete(ReadOnlySpan<byte> rest) => _frames.Complete(rest);
+    public override bool Complete(ReadOnlySpan<byte> rest)
+    {
+        (Counts.UnusedSamples, _unused) = (Counts.UnusedSamples + _unused, 0);
+        return _frames.Complete(rest);
+    }
 
     private void Begin()
     {
         _frontEnd.Reset();
+        (Counts.UnusedSamples, _unused) = (Counts.UnusedSamples + _unused, 0);
         _next = _frames.Readings.Length;
         _follows = false;
     }
@@ -64,6 +73,7 @@ public sealed class SoundFrameReceiver(FeatureSpec features, FrameAuthenticator?
         (Sequence, DeviceUs) = (_frames.Sequence, _frames.DeviceUs);
         Missing = _follows ? 0 : Unknown;
         _follows = true;
+        _unused = 0;
         return LineAnswer.Reading;
     }
 }

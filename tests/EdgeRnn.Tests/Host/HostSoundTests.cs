@@ -61,6 +61,117 @@ public sealed class HostSoundTests : IDisposable
             "reads 2 channels of a sensor, and no sound");
     }
 
+    [Theory]
+    [InlineData("has 0 bytes, expected a WAV header", 0, 0)]
+    [InlineData("promises 32000 bytes of samples, and 31990 are there", 32034, 0)]
+    [InlineData("promises 4294967295 bytes of samples", 32044, 0xFFFFFFFF)]
+    [InlineData("it holds no samples", 32044, 0x00000000)]
+    public void A_file_that_is_empty_truncated_or_lies_is_refused(string sentence, int length, uint promised)
+    {
+        byte[] file = WavTests.Wav(Sound(16000, 1));
+        if (length == file.Length)
+            BitConverter.TryWriteBytes(file.AsSpan(40), promised);
+        _data.With("a.wav", file[..length]);
+        AssertFails(HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"]), sentence);
+    }
+
+    [Fact]
+    public void A_WAV_header_among_bare_samples_and_a_format_beside_a_files_own_are_refused()
+    {
+        var run = HostRun.Of(WavTests.Wav(Sound(16000, 1)), "--model", _file.Name, "--port", "-", "--input", "pcm");
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith("the line begins with a WAV header", run.Errors[0], StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+        foreach (string[] option in (string[][])[["--rate", "8000"], ["--channels", "2"]])
+        {
+            run = HostRun.Of([], ["--model", _file.Name, "--wav", "a.wav", .. option]);
+            Assert.Equal(2, run.ExitCode);
+            Assert.Contains("--wav tells rate and channels itself", run.Errors[0], StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Samples_that_are_no_numbers_and_those_too_few_for_a_frame_are_counted()
+    {
+        byte[] bytes = new byte[2 * 4 * 4077];
+        for (int i = 0; i < 2 * 4077; i++)
+            BitConverter.TryWriteBytes(bytes.AsSpan(4 * i), MathF.Sin(i * i * 1e-3f));
+        foreach (int at in (int[])[0, 1000, 3001])
+            BitConverter.TryWriteBytes(bytes.AsSpan(4 * at), at == 1000 ? float.NegativeInfinity : float.NaN);
+        _data.With("a.wav", WavTests.Wav(bytes, 3, 32, channels: 2));
+        var run = HostRun.Of([], "--model", _file.Name, "--wav", _data["a.wav"], "--speed", "max");
+        Assert.True(run.ExitCode == 0, string.Join('\n', run.Errors));
+        Assert.Equal($"{_data["a.wav"]} has 2 channels, which are mixed down", run.Errors[0]);
+        // 400 samples make a frame, each 160 more another: 23 of them, of which two wait for their slopes, leave
+        // 4077 - 400 - 22 · 160 samples behind the last.
+        Assert.Contains("\"delivered\":21,", run.Errors[^1], StringComparison.Ordinal);
+        Assert.Contains("\"samples\":4077,\"replaced_samples\":3,\"unused_samples\":157,", run.Errors[^1],
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stream_that_stops_inside_a_sample_or_a_frame_is_accounted_for()
+    {
+        byte[] bytes = Sound(16000, 1);
+        var run = HostRun.Of(bytes[..1001], "--model", _file.Name, "--port", "-", "--input", "pcm");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("\"noise\":1,", run.Errors[^1], StringComparison.Ordinal);
+        Assert.Contains("\"samples\":500,\"replaced_samples\":0,\"unused_samples\":500,", run.Errors[^1],
+            StringComparison.Ordinal);
+        var line = new PcmReceiver(Spec, new(SampleFormat.Int16, 1, 16000));
+        _ = Readings(line, bytes[..4000], 100);
+        line.Break([]);
+        // 2,000 samples are 11 frames, of which the last ends at the 2,000th.
+        Assert.Equal((2000, 0), (line.Counts.Samples, line.Counts.UnusedSamples));
+        _ = Readings(line, bytes[..4100], 100);
+        Assert.False(line.Complete([1]));
+        Assert.Equal((4050, 50, 1), (line.Counts.Samples, line.Counts.UnusedSamples, line.Counts.Noise));
+    }
+
+    // Half as many samples again as were said; then the recorder stands still for a second.
+    [Fact]
+    public async Task A_live_pipe_of_another_rate_is_told_of_and_what_it_lost_is_counted()
+    {
+        using var host = HostRun.Start("--model", _file.Name, "--port", "-", "--input", "pcm", "--rate", "48000");
+        var errors = host.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        byte[] tenMs = Sound(48000, 1)[..960];
+        for (int i = 0; i < 30; i++)
+            Write();
+        Assert.NotNull(await host.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+        var output = host.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await Play(blocks: 3, lengthMs: 1400);
+        await Task.Delay(1000, TestContext.Current.CancellationToken);
+        await Play(blocks: 2, lengthMs: 1300);
+        host.StandardInput.Close();
+        string said = await errors;
+        Assert.NotEmpty(await output);
+        Assert.Contains("frames of sound a second, and the model was trained on 100; check --rate and --channels", said,
+            StringComparison.Ordinal);
+        Assert.Contains("ms of sound are missing", said, StringComparison.Ordinal);
+        var account = JsonDocument.Parse(said.TrimEnd('\n').Split('\n')[^1]).RootElement;
+        Assert.InRange(account.GetProperty("overruns").GetInt64(), 1, 5);
+        Assert.InRange(account.GetProperty("missing_ms").GetInt64(), 500, 60_000);
+
+        async Task Play(int blocks, int lengthMs)
+        {
+            const int TickMs = 20;
+            var clock = Stopwatch.StartNew();
+            for (int ms = TickMs; ms <= lengthMs; ms += TickMs)
+            {
+                for (int i = 0; i < blocks; i++)
+                    Write();
+                await Task.Delay(
+                    Math.Max(0, ms - (int)clock.ElapsedMilliseconds), TestContext.Current.CancellationToken);
+            }
+        }
+
+        void Write()
+        {
+            host.StandardInput.BaseStream.Write(tenMs);
+            host.StandardInput.BaseStream.Flush();
+        }
+    }
+
     [Fact]
     public void A_broken_line_begins_frames_anew_and_pieces_of_any_size_are_equal()
     {
