@@ -72,6 +72,7 @@ internal static class CommandLine
         {
             DemoVerb.Create(),
             RecordVerb.Create(),
+            ListenVerb.Create(),
             TrainVerb.Create(),
             QuantizeVerb.Create(),
             EvaluateVerb.Create(),

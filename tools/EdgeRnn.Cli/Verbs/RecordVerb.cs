@@ -2,54 +2,136 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using EdgeRnn.Features;
 using EdgeRnn.Host;
 using EdgeRnn.Trainer;
 
 namespace EdgeRnn.Cli;
 
-/// <summary><c>edgernn record</c>: labelled recordings from a sensor, in the layout that <c>csv:</c> reads.</summary>
+/// <summary>
+/// <c>edgernn record</c>: labelled recordings from a sensor or a microphone, in the layout that <c>csv:</c> and
+/// <c>wav:</c> read.
+/// </summary>
 internal static class RecordVerb
 {
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var port = SharedOptions.Required(
-            "--port", "PORT",
-                "Where the sensor is: a serial port, auto for the only one there is, tcp:HOST:PORT, a file.");
+        var port = new Option<string?>("--port")
+        {
+            HelpName = "PORT",
+            Description = "Where the sensor is: a serial port, auto for the only one there is, tcp:HOST:PORT, a file.",
+        };
         var baud = SharedOptions.Whole("--baud", "Speed of the serial port.", 1, int.MaxValue, 115200);
         var input = SharedOptions.Named(
-            "--input", "FORMAT", "What the line carries: frames, or text.", "frames",
-                SharedOptions.ParseName<InputFormat>);
+            "--input", "FORMAT", "What the line carries: frames, or text.", "frames", ParseFormat);
+        var wav = new Option<bool>("--wav")
+        {
+            Description = "Record sound in place of a line, by arecord or parec: WAV files, which wav: reads.",
+        };
+        var sound = new SoundOptions();
+        var speaker = new Option<string?>("--speaker")
+        {
+            HelpName = "NAME",
+            Description = "Who speaks: the group that names of WAV files begin with.",
+        };
         var label = SharedOptions.Required("--label", "NAME", "What is being recorded.");
         var output = SharedOptions.Out("DIR", "Folder of all recordings; each label has a folder in it.");
-        var seconds = SharedOptions.Number("--seconds", "Length of a recording [default: 5]", 0.1f, 86_400);
+        var seconds = SharedOptions.Number("--seconds", "Length of a recording [default: 5, of sound 1]", 0.1f, 86_400);
         var count = SharedOptions.Whole("--count", "Recordings to take.", 1, 10_000, 1);
         var countdown = SharedOptions.Whole("--countdown", "Seconds to get ready before each.", 0, 60, 3);
         var json = SharedOptions.Json();
-        var command = new Command("record", "Take labelled recordings from a sensor.")
+        var command = new Command("record", "Take labelled recordings from a sensor or a microphone.")
         {
-            port, baud, input, label, output, seconds, count, countdown, json,
+            port, baud, input, wav, sound.Rate, sound.Channels, sound.Device, speaker, label, output, seconds, count,
+            countdown, json,
         };
         command.SetAction((parsed, cancellation) =>
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
-            string name = parsed.GetRequiredValue(label);
-            if (name is "." or ".." || name.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()))
-                throw new UsageException($"--label '{name}' cannot be the name of a folder; leave out / and the like.");
-            var format = SharedOptions.ParseName<InputFormat>(parsed.GetRequiredValue(input));
+            string name = Named(parsed, label), root = parsed.GetRequiredValue(output);
+            var pause = TimeSpan.FromSeconds(parsed.GetValue(countdown));
+            int takes = parsed.GetValue(count);
+            if (parsed.GetValue(wav))
+            {
+                if (parsed.GetValue(port) is not null)
+                    throw new UsageException("--wav records from a microphone; leave --port out.");
+                string? who = parsed.GetValue(speaker) is null ? null : Named(parsed, speaker!);
+                if (who?.Contains('_', StringComparison.Ordinal) == true)
+                    throw new UsageException($"--speaker '{who}' has a _, which ends the speaker in a file's name.");
+                using var microphone = sound.Open(parsed, 16000, cancellation);
+                var recordings = new SoundSession(terminal, microphone, name, who, root);
+                for (int i = 1; i <= takes; i++)
+                    recordings.Record(i, takes, pause, TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? 1));
+                recordings.Report();
+                return Task.FromResult(CommandLine.Done);
+            }
+            if (sound.AreGiven(parsed) || parsed.GetValue(speaker) is not null)
+                throw new UsageException("--rate, --channels, --device and --speaker are for --wav; leave them out.");
+            string line = parsed.GetValue(port)
+                ?? throw new UsageException("--port is missing: name where the sensor is, or record sound with --wav.");
             using var recorder = LineRecorder.Open(
-                parsed.GetRequiredValue(port), parsed.GetValue(baud), format, cancellation);
-            var session = new RecordingSession(
-                terminal, recorder, name, Path.Combine(parsed.GetRequiredValue(output), name));
-            for (int i = 1; i <= parsed.GetValue(count) && !recorder.IsOver; i++)
-                session.Record(
-                    i, parsed.GetValue(count), TimeSpan.FromSeconds(parsed.GetValue(countdown)),
-                    TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? 5));
+                line, parsed.GetValue(baud), ParseFormat(parsed.GetRequiredValue(input)), cancellation);
+            var session = new RecordingSession(terminal, recorder, name, Path.Combine(root, name));
+            for (int i = 1; i <= takes && !recorder.IsOver; i++)
+                session.Record(i, takes, pause, TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? 5));
             session.Report();
             return Task.FromResult(CommandLine.Done);
         });
         return command;
     }
+
+    private static InputFormat ParseFormat(string text) => text switch
+    {
+        "frames" => InputFormat.Frames,
+        "text" => InputFormat.Text,
+        _ => throw new UserException($"'{text}' is unknown; use frames or text, or --wav for sound."),
+    };
+
+    private static string Named(ParseResult parsed, Option<string> option)
+    {
+        string name = parsed.GetRequiredValue(option);
+        return name is not ("" or "." or "..") && !name.AsSpan().ContainsAny(Path.GetInvalidFileNameChars())
+            ? name
+            : throw new UsageException(
+                $"{option.Name} '{name}' cannot be the name of a file or folder; leave out / and the like.");
+    }
+}
+
+/// <summary>The options of verbs that listen to a microphone.</summary>
+internal sealed class SoundOptions
+{
+    /// <summary><c>--rate</c></summary>
+    public Option<int?> Rate { get; } = new("--rate")
+    {
+        HelpName = "HZ",
+        Description = "Samples a second: 8000, 16000, 22050, 44100 or 48000.",
+        CustomParser = result => SharedOptions.Parsed(result, text =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int hz)
+                && FeatureSpec.Rates.Contains(hz)
+                ? (int?)hz
+                : throw new UserException($"'{text}' is no rate; use {FeatureSpec.RatesText}.")),
+    };
+
+    /// <summary><c>--channels</c></summary>
+    public Option<int?> Channels { get; } =
+        SharedOptions.Whole("--channels", "Channels of the microphone.", 1, WavHeader.MaxChannels);
+
+    /// <summary><c>--device</c></summary>
+    public Option<string?> Device { get; } = new("--device")
+    {
+        HelpName = "NAME",
+        Description = "The microphone, as arecord or parec names it [default: theirs]",
+    };
+
+    /// <summary>Whether one of them is there.</summary>
+    public bool AreGiven(ParseResult parsed) =>
+        parsed.GetValue(Rate) is not null || parsed.GetValue(Channels) is not null
+        || parsed.GetValue(Device) is not null;
+
+    /// <summary>Opens the microphone.</summary>
+    public Microphone Open(ParseResult parsed, int usualRateHz, CancellationToken cancellation) => Microphone.Open(
+        parsed.GetValue(Device), parsed.GetValue(Rate) ?? usualRateHz, parsed.GetValue(Channels) ?? 1, cancellation);
 }
 
 /// <summary>Recordings of one label. A gap ends a file and begins the next: no file pretends to be whole.</summary>
