@@ -15,6 +15,10 @@ internal static class DemoVerb
         {
             Description = "Fewer gestures, fewer epochs, no waiting: some seconds instead of a minute.",
         };
+        var speech = new Option<bool>("--speech")
+        {
+            Description = "Digits that espeak-ng speaks, in place of gestures: trained on, and spotted in a stream.",
+        };
         var seed = SharedOptions.Seed();
         var host = new Option<string?>("--host")
         {
@@ -28,9 +32,9 @@ internal static class DemoVerb
         };
         var force = SharedOptions.Force();
         var json = SharedOptions.Json();
-        var command = new Command("demo", "Train, quantize and stream over a virtual serial line, on made-up gestures.")
+        var command = new Command("demo", "Train, quantize and stream to the board's program, on made-up gestures or speech.")
         {
-            isShort, seed, host, output, force, json,
+            isShort, speech, seed, host, output, force, json,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -40,6 +44,14 @@ internal static class DemoVerb
             string folder = kept ?? Directory.CreateTempSubdirectory("edgernn-demo-").FullName;
             try
             {
+                if (parsed.GetValue(speech))
+                {
+                    var heard = new SpeechDemo(
+                        terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, parsed.GetValue(force),
+                        cancellation).Run(parsed.GetValue(host));
+                    Report(terminal, heard, kept, clock.Elapsed);
+                    return Task.FromResult(heard.Passed ? CommandLine.Done : CommandLine.Failed);
+                }
                 var run = new DemoRun(
                     terminal, parsed.GetValue(isShort), parsed.GetValue(seed), folder, kept is not null,
                     parsed.GetValue(force), cancellation);
@@ -99,6 +111,36 @@ internal static class DemoVerb
             "the host's binary", f.Host.Bytes is { } bytes ? Figures.Bytes(bytes) : "left out",
             f.Host.IsNative ? "native" : "no native build here");
         terminal.Result(json, table, new Text(Closing(f, folder, time)));
+    }
+
+    private static void Report(Terminal terminal, SpeechFigures f, string? folder, TimeSpan time)
+    {
+        var json = new JsonObject
+        {
+            ["passed"] = f.Passed,
+            ["spoken"] = f.Digits.Count,
+            ["spotted"] = f.Spotted,
+            ["missed"] = new JsonArray([.. f.Digits.Where(d => d.HeardAt is null).Select(d => JsonValue.Create(d.Word))]),
+            ["wrong"] = f.Wrong,
+            ["other_words"] = f.OtherWords,
+            ["delay_ms"] = Math.Round(1000 * f.DelaySeconds),
+            ["stream_seconds"] = Math.Round(f.StreamSeconds, 3),
+            ["float_bytes"] = f.FloatBytes,
+            ["bytes"] = f.Bytes,
+            ["host"] = f.Host.IsNative ? "native" : "jit",
+            ["allocated_bytes"] = f.Account.AllocatedBytes,
+            ["train_seconds"] = Math.Round(f.Training.Seconds, 3),
+            ["seconds"] = Math.Round(time.TotalSeconds, 3),
+        };
+        string models = folder is null ? "" : $" Models, words and stream are in {folder}.";
+        terminal.Result(json, Terminal.Facts(
+            ("digits spotted", $"{f.Spotted} of {f.Digits.Count}, by voices that training never heard"),
+            ("heard wrongly", $"{f.Wrong}, with {f.OtherWords} other words said, in noise at 20 dB"),
+            ("label after word", $"{1000 * f.DelaySeconds:0} ms, the median"),
+            ("the model", $"{f.Bytes:N0} bytes in int8, {f.FloatBytes:N0} in float32"),
+            ("allocated while streaming", Figures.Bytes(f.Account.AllocatedBytes))),
+            new Text((f.Passed ? "The board's program spots digits." : "FAILED: too few were spotted, or too many made up.")
+                + $"{models} {time.TotalSeconds:0} seconds."));
     }
 
     private static string Closing(DemoFigures f, string? folder, TimeSpan time)
