@@ -38,8 +38,6 @@ internal sealed record SpottingJob(RnnModel Model, string ModelPath, DataSpec Sp
         var audio = Data.Long!;
         if (Audio is not null && (audio.Recordings.Count > 1 || !Audio.EndsWith(".wav", StringComparison.Ordinal)))
             throw new UserException($"--audio is '{Audio}', expected the name of a .wav file for a single recording.");
-        if (Audio is not null)
-            AtomicFile.RefuseExisting(LongRecordingFile.LabelsOf(Audio), Force);
         var rules = Decide is null ? Model.Decision
             : Model.Decision.With(Decide, Model.Labels, Model.SampleRateHz, out string? error)
                 ?? throw new UserException($"--decide: {error}.");

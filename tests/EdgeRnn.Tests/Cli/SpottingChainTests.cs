@@ -70,6 +70,9 @@ public sealed class SpottingChainTests : IDisposable
         CliFolder.Run(
             "evaluate", "--model", file.Name, "--data", "synthetic:motion", "--stream", "--tolerance", "1").Fails(
                 2, "--tolerance is for long recordings");
+        CliFolder.Run(
+            "evaluate", "--model", file.Name, "--data", Room("minutes=1"), "--stream", "--force", "--audio",
+            _folder["a.wav"], "--predictions", _folder["a.csv"]).Fails(2, "would be written twice");
         CliFolder.Run("tune", "--model", file.Name, "--data", Room("minutes=1"), "--out", _folder["t.ernn"]).Fails(
             1, "hears no sound");
         CliFolder.Run("tune", "--model", file.Name, "--data", Room("minutes=1"), "--out", file.Name).Fails(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using EdgeRnn.Trainer;
+using EdgeRnn.Trainer.Datasets;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -61,9 +62,19 @@ internal static class EvaluateVerb
         {
             var terminal = new Terminal(parsed, parsed.GetValue(json));
             string? file = parsed.GetValue(predictions);
-            string?[] outputs = [file, parsed.GetValue(report), parsed.GetValue(audio)];
-            foreach (string path in outputs.OfType<string>())
+            string? sound = parsed.GetValue(audio);
+            string[] outputs = [.. new[]
+            {
+                file, parsed.GetValue(report), sound, sound is null ? null : LongRecordingFile.LabelsOf(sound),
+            }.OfType<string>()];
+            foreach (string path in outputs)
                 SharedOptions.RefuseOutput(path, parsed.GetValue(force), parsed.GetRequiredValue(model));
+            if (outputs.Select(Path.GetFullPath).GroupBy(path => path).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            {
+                throw new UsageException($"'{twice.Key}' would be written twice, as the labels of --audio go beside it as "
+                    + ".csv; choose other names.");
+            }
+
             var loaded = SharedOptions.LoadModel(parsed.GetRequiredValue(model));
             bool isStream = parsed.GetValue(stream);
             var spec = parsed.GetRequiredValue(data)!;
