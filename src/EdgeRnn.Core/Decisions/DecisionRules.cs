@@ -50,9 +50,9 @@ public sealed record DecisionRules
 
     /// <inheritdoc/>
     public bool Equals(DecisionRules? other) => other is not null
-        && (Threshold, Average, NewestShare, Hysteresis, MinimumSteps, RefractorySteps) == (other.Threshold,
-            other.Average,
-            other.NewestShare, other.Hysteresis, other.MinimumSteps, other.RefractorySteps)
+        && (Threshold, Average, NewestShare, Hysteresis, MinimumSteps, RefractorySteps)
+            == (other.Threshold, other.Average, other.NewestShare, other.Hysteresis, other.MinimumSteps,
+                other.RefractorySteps)
         && ClassThresholds.SequenceEqual(other.ClassThresholds);
 
     /// <inheritdoc/>
@@ -80,9 +80,8 @@ public sealed record DecisionRules
 
     /// <summary>
     /// Reads changes to these rules, <c>key=value[,…]</c>: <c>threshold=X</c>, <c>threshold:LABEL=X</c>,
-    /// <c>average=N</c>,
-    /// <c>newest=X</c>, <c>hysteresis=X</c>, <c>minimum=N|T</c>, <c>refractory=N|T</c>, where N are steps and T is a
-    /// time such as 200ms or 1.5s; or <c>none</c>, which drops what was before.
+    /// <c>average=N</c>, <c>newest=X</c>, <c>hysteresis=X</c>, <c>minimum=N|T</c>, <c>refractory=N|T</c>, where N are
+    /// steps and T is a time such as 200ms or 1.5s; or <c>none</c>, which drops what was before.
     /// </summary>
     /// <param name="text">The changes, in their order.</param>
     /// <param name="labels">Labels of the model.</param>

@@ -5,8 +5,7 @@ namespace EdgeRnn.Quantization;
 
 /// <summary>
 /// Numbers that go through one formula side by side. Every formula of a step is written once over this type and runs
-/// with
-/// <see cref="ScalarLane"/>, which defines the result, and with <see cref="VectorLanes"/>, which is fast. The
+/// with <see cref="ScalarLane"/>, which defines the result, and with <see cref="VectorLanes"/>, which is fast. The
 /// operations are IEEE basic operations and fused multiply-add, so both give the same bits on every processor.
 /// Arguments are never NaN.
 /// </summary>

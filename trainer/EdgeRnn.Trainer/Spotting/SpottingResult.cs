@@ -53,7 +53,11 @@ public sealed record SpottingResult(
     public double? DelayMs(double part)
     {
         double[] delays = [.. Reports.Select(r => r.Delay).OfType<double>().Order()];
-        return delays.Length == 0 ? null : 1000 * delays[Math.Max(0, (int)Math.Ceiling(part * delays.Length) - 1)];
+        if (delays.Length == 0)
+            return null;
+        double seconds = delays[Math.Max(0, (int)Math.Ceiling(part * delays.Length) - 1)];
+        // To a microsecond: sums of steps may miss 0 by their last bit, which would be shown as "-0 ms".
+        return Math.Round(1000 * seconds, 3) + 0.0;
     }
 
     /// <summary>
